@@ -1,0 +1,315 @@
+"""The typed rows of a run folder. Whoever produces something converts it to these.
+
+Every row is strict JSON: a number that is not finite is written as null, because NaN is no JSON.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from grit.traces.trace import BoxMention, Fault
+
+__all__ = [
+    "ALL_TASKS",
+    "ROW_VERSION",
+    "TRAINING_TASKS",
+    "AlarmRow",
+    "BoxRow",
+    "CheckpointRow",
+    "CompletionRow",
+    "ComponentRow",
+    "EvaluationRow",
+    "EvaluationSummary",
+    "EvaluationTable",
+    "FaultRow",
+    "Finish",
+    "Interval",
+    "Measure",
+    "Mode",
+    "Row",
+    "StepRow",
+    "ValidationRow",
+    "VerdictRow",
+]
+
+ROW_VERSION = 1
+"""Rises when a row changes so that an older reader would misunderstand it."""
+
+TRAINING_TASKS = "training"
+"""Stands in a summary's ``task`` for all tasks that the run was trained on, taken together."""
+
+ALL_TASKS = "all"
+"""Stands in a summary's ``task`` for every task taken together."""
+
+
+def _finite_or_none(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+Measure = Annotated[float | None, BeforeValidator(_finite_or_none)]
+"""A measured number; None where there was nothing to measure, or the number is not finite."""
+
+Interval = tuple[float, float]
+"""Lower and upper end of a 95% interval, in the units of the figure that it belongs to."""
+
+Edges = tuple[float, float, float, float]
+Mode = Literal["direct", "cot", "grounded"]
+Finish = Literal["finished", "cut_off"]
+
+
+class _Closed(BaseModel):
+    """Frozen, and refuses a field that it does not know."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False
+    )
+
+
+class Row(_Closed):
+    """What every line of a JSONL file and every JSON file of ours begins with."""
+
+    version: int = ROW_VERSION
+
+
+class BoxRow(_Closed):
+    """One box mention of a completion, see ``traces.trace.BoxMention``."""
+
+    raw: Edges
+    """xyxy as the model wrote it."""
+    space: str
+    """The space of ``raw``, a ``geometry.box.Space`` value."""
+    pixels: Edges
+    """xyxy in pixels of the original picture."""
+    start: int
+    """First character of the four numbers in the completion's text."""
+    end: int
+    """One past their last character."""
+    label: str | None = None
+    segment: str = "think"
+    """The part that it stands in, a ``traces.trace.SegmentKind`` value."""
+
+    @classmethod
+    def of(cls, mention: BoxMention) -> BoxRow:
+        """The row of a parsed mention."""
+        return cls(
+            raw=mention.raw.as_tuple(),
+            space=str(mention.raw.space),
+            pixels=mention.box.as_tuple(),
+            start=mention.span.start,
+            end=mention.span.end,
+            label=mention.label,
+            segment=str(mention.segment),
+        )
+
+
+class FaultRow(_Closed):
+    """One thing wrong with a completion, see ``traces.trace.Fault``."""
+
+    kind: str
+    start: int
+    end: int
+    detail: str
+
+    @classmethod
+    def of(cls, fault: Fault) -> FaultRow:
+        """The row of a parsed fault."""
+        return cls(
+            kind=str(fault.kind), start=fault.span.start, end=fault.span.end, detail=fault.detail
+        )
+
+
+class VerdictRow(_Closed):
+    """A judge's word; ``score`` is None when the judge itself failed."""
+
+    score: Measure
+    reason: str
+    judge: str
+
+
+class ComponentRow(_Closed):
+    """What one reward of the rubric paid one completion."""
+
+    value: Measure
+    """Before its weight; None when unscored or not applicable."""
+    weight: float
+    reason: str = ""
+    parts: dict[str, Measure] = Field(default_factory=dict[str, float | None])
+    applies: bool = True
+
+
+class StepRow(Row):
+    """One training step: what the rollout earned and what the update did."""
+
+    step: int
+    """Counts from 1; step 0 is the untrained model."""
+    epoch: float
+    """Passes over the training data so far, with the fraction of the present one."""
+    lr: Measure
+    loss: Measure
+    policy_loss: Measure
+    kl: Measure
+    clip_fraction: Measure = None
+    grad_norm: Measure = None
+    reward_mean: Measure
+    reward_std: Measure
+    components: dict[str, Measure]
+    """Mean weighted pay by reward over the completions that it applies to."""
+    zero_variance_share: Measure = None
+    duplicate_share: Measure = None
+    unscored_share: Measure = None
+    cut_off_share: Measure = None
+    finished_share: Measure = None
+    mean_completion_length: Measure = None
+    """In tokens."""
+    format_rate: Measure = None
+    box_rate: Measure = None
+    num_completions: int | None = None
+    num_tokens: int | None = None
+    """Completion tokens of the step."""
+    seconds: dict[str, Measure] = Field(default_factory=dict[str, float | None])
+    """Wall time by phase: ``rollout``, ``reference``, ``judge``, ``training``, ``total``."""
+    peak_memory_gib: Measure = None
+
+
+class CompletionRow(Row):
+    """One sampled completion of one training step."""
+
+    step: int
+    sample_id: str
+    number: int
+    """Place in its group, from 0."""
+    text: str
+    num_tokens: int
+    finish: Finish
+    reward: Measure
+    """Weighted sum; None when unscored."""
+    components: dict[str, ComponentRow] = Field(default_factory=dict[str, ComponentRow])
+    verdict: VerdictRow | None = None
+    advantage: Measure = None
+    boxes: tuple[BoxRow, ...] = ()
+    faults: tuple[FaultRow, ...] = ()
+    logprob: Measure = None
+    """Sum of the policy's log-probabilities over the completion's tokens."""
+    kl: Measure = None
+    """Mean k3 estimate against the reference over the completion's tokens."""
+
+
+class EvaluationRow(Row):
+    """One sample, answered once and judged."""
+
+    model: str
+    """Whose answer: ``base``, ``grit``, …"""
+    mode: Mode
+    step: int | None = None
+    """Training step of the weights; None for weights from outside the run."""
+    task: str
+    sample_id: str
+    image: str
+    """The picture's file."""
+    image_size: tuple[int, int]
+    """(width, height) in pixels, after EXIF orientation."""
+    question: str
+    reference: str
+    """The true answer."""
+    prompt: str
+    text: str
+    """The completion."""
+    num_tokens: int
+    finish: Finish
+    answer: str | None
+    score: Measure
+    """The judge's raw word in [0, 1]; None when unscored."""
+    correct: bool
+    """The score, binarised; False when unscored."""
+    reason: str = ""
+    judge: str = ""
+    grounding_iou: Measure = None
+    """None where the sample has no true boxes."""
+    boxes: tuple[BoxRow, ...] = ()
+    """Every box mention outside the answer, in order of the text."""
+    answer_boxes: tuple[BoxRow, ...] = ()
+    """Every box mention in the answer."""
+    true_boxes: tuple[Edges, ...] | None = None
+    """xyxy pixels; None when never annotated, empty when there is nothing to point at."""
+    faults: tuple[FaultRow, ...] = ()
+    format_ok: bool
+    min_pixels: int | None = None
+    max_pixels: int | None = None
+
+
+class EvaluationSummary(Row):
+    """The figures of one model in one mode on one task, or on a group of tasks."""
+
+    model: str
+    mode: Mode
+    step: int | None = None
+    task: str
+    """A task's name, ``TRAINING_TASKS`` or ``ALL_TASKS``."""
+    n: int
+    """Samples in the denominator: all of them."""
+    accuracy: Measure
+    """Share of correct (binarised) answers."""
+    accuracy_interval: Interval | None = None
+    accuracy_raw: Measure = None
+    """Mean of the judge's raw scores."""
+    grounding_iou: Measure = None
+    grounding_iou_interval: Interval | None = None
+    n_with_boxes: int = 0
+    """Samples with true boxes: the denominator of ``grounding_iou``."""
+    no_box_rate: Measure = None
+    """Share without any box, of the samples that have no true boxes."""
+    n_without_boxes: int = 0
+    format_rate: Measure = None
+    format_interval: Interval | None = None
+    box_rate: Measure = None
+    cut_off_share: Measure = None
+    unscored_share: Measure = None
+
+
+class EvaluationTable(Row):
+    """``evaluations/summary.json``: every summary of the run."""
+
+    rows: tuple[EvaluationSummary, ...] = ()
+
+
+class ValidationRow(Row):
+    """The held-out set, met in the course of training."""
+
+    step: int
+    n: int
+    accuracy: Measure
+    grounding_iou: Measure = None
+    format_rate: Measure = None
+    box_rate: Measure = None
+    reward_mean: Measure = None
+    tasks: dict[str, Measure] = Field(default_factory=dict[str, float | None])
+    """Accuracy by task."""
+    seconds: Measure = None
+    best: bool = False
+    """Whether the weights of this step became the run's best."""
+
+
+class AlarmRow(Row):
+    """Something that a person should look at; written once for each kind."""
+
+    step: int
+    kind: str
+    message: str
+    value: Measure = None
+
+
+class CheckpointRow(Row):
+    """A checkpoint that was written."""
+
+    step: int
+    path: str
+    """Relative to the run folder."""
+    reason: str
+    """``regular``, ``best``, ``stopped``, ``alarm`` or ``finished``."""
+    num_bytes: int | None = None
+    seconds: Measure = None

@@ -1,0 +1,3 @@
+"""Pages made from a run folder's records; nothing here runs a model."""
+
+__all__: list[str] = []

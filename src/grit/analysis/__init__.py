@@ -1,0 +1,3 @@
+"""Studies of finished runs; reads records."""
+
+__all__: list[str] = []

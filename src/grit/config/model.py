@@ -1,0 +1,96 @@
+"""Which model learns, and how it is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from grit.config.base import Config
+
+__all__ = ["BUILTIN", "LoraConfig", "ModelConfig"]
+
+BUILTIN = "builtin"
+"""The word that stands for what ships in the package: its model, its triplets."""
+
+
+class LoraConfig(Config):
+    """Low-rank adapters in place of full fine-tuning."""
+
+    rank: int = Field(default=16, ge=1)
+    """Rank of each adapter."""
+
+    alpha: float = Field(default=32.0, gt=0.0)
+    """Scale of the adapters; what they add is multiplied by alpha / rank."""
+
+    dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Dropout before each adapter. Anything but 0 makes two forward passes differ."""
+
+    targets: tuple[str, ...] | None = Field(default=None, min_length=1)
+    """Names of the modules that get adapters; none: every linear layer of the language model."""
+
+
+class ModelConfig(Config):
+    """The model that learns, and how it is loaded."""
+
+    path: str = Field(default=BUILTIN, min_length=1)
+    """A hub name, a local folder, or the word `builtin` for the tiny model of the package."""
+
+    revision: str | None = None
+    """Branch, tag or commit of a hub name; none: the newest."""
+
+    family: Literal["auto", "qwen2_5_vl"] = "auto"
+    """The model family; `auto` goes by the model_type that the checkpoint declares."""
+
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Number format of the weights that compute."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where it computes; `auto` takes a GPU when there is one."""
+
+    attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
+    """Attention kernels, by the name that transformers gives them."""
+
+    min_pixels: int | None = Field(default=None, ge=1)
+    """Smaller pictures are enlarged to this many pixels; none: the checkpoint's limit."""
+
+    max_pixels: int | None = Field(default=None, ge=1)
+    """Larger pictures are shrunk to this many pixels; none: the checkpoint's limit."""
+
+    system_prompt: str | None = None
+    """Text of the system turn; none: what the chat template says by itself."""
+
+    chat_template: Path | None = None
+    """A Jinja file to use in place of the checkpoint's own chat template."""
+
+    freeze_vision: bool = False
+    """Keep the vision tower as it is; its features are then computed once a run."""
+
+    lora: LoraConfig | None = None
+    """Low-rank adapters; none trains all weights. Any --model.lora.* flag switches them on."""
+
+    gradient_checkpointing: bool = False
+    """Recompute activations on the way back: less memory, about a third more time."""
+
+    trust_remote_code: bool = False
+    """Run Python code that comes with the checkpoint. Only for checkpoints that you trust."""
+
+    @model_validator(mode="after")
+    def _limits_agree(self) -> Self:
+        """Refuse pixel limits that no picture can meet, and settings of a hub for the built-in."""
+        low, high = self.min_pixels, self.max_pixels
+        if low is not None and high is not None and low > high:
+            raise ValueError(
+                f"min_pixels {low} is above max_pixels {high}; lower min_pixels or raise max_pixels"
+            )
+        if self.path == BUILTIN and self.revision is not None:
+            raise ValueError(
+                "the built-in model has no revisions; remove revision, or set path to a hub name"
+            )
+        if self.attention == "flash_attention_2" and self.dtype == "float32":
+            raise ValueError(
+                "flash_attention_2 does not compute in float32; set dtype to bfloat16, or "
+                "attention to sdpa"
+            )
+        return self

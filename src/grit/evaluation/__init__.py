@@ -1,0 +1,3 @@
+"""Accuracy and grounding on held-out samples, each sample once."""
+
+__all__: list[str] = []

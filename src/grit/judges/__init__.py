@@ -1,0 +1,3 @@
+"""Judges hold a predicted answer against the true one. Knows nothing of rewards or models."""
+
+__all__: list[str] = []

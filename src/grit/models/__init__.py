@@ -1,0 +1,3 @@
+"""Model families: everything that differs between architectures stands behind one seam."""
+
+__all__: list[str] = []

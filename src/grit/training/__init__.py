@@ -1,0 +1,3 @@
+"""GRPO-GR: advantages, loss, optimiser, checkpoints and the loop that ties them."""
+
+__all__: list[str] = []

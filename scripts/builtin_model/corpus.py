@@ -1,0 +1,177 @@
+"""What the built-in base model is taught: text over pictures of the built-in world.
+
+The mix is made to behave as an instruction-tuned base does: it answers directly, it locates on
+request, and under the paper's suffix it keeps the format only in part and its answers suffer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+from grit.data.scenes.scene import COLOURS, SCALE, SHAPES, Scene, Thing
+from grit.data.scenes.tasks import Inquiry, ask
+from grit.prompts.question import Mode, question_turn
+
+__all__ = ["BRANCHES", "Turn", "chain", "sample_turn", "tokenizer_corpus"]
+
+BRANCHES = {
+    "locate": 0.25,
+    "describe": 0.16,
+    "identify": 0.08,
+    "direct": 0.2,
+    "suffix": 0.31,
+}
+"""Share of each sort of turn."""
+
+DIRECT_TASKS = {
+    "relation": 0.3,
+    "counting": 0.22,
+    "attribute": 0.16,
+    "arithmetic": 0.16,
+    "existence": 0.16,
+}
+SUFFIX_TASKS = {
+    "relation": 0.34,
+    "counting": 0.3,
+    "attribute": 0.09,
+    "arithmetic": 0.09,
+    "existence": 0.09,
+    "locate": 0.09,
+}
+BEHAVIOURS = {"boxes alone": 0.52, "wrong chain": 0.14, "chain": 0.34}
+"""What the base does under the suffix; the commonest is incomplete, as with the paper's bases."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One user's turn and what the model is taught to say to it."""
+
+    user: str
+    reply: str
+
+
+def sample_turn(scene: Scene, random: Random) -> Turn:
+    """Draw one turn over a scene from the mix."""
+    sort = _draw(BRANCHES, random)
+    if sort == "locate":
+        return _locate(scene, random)
+    if sort == "describe":
+        listed = " ".join(_box(thing, thing.kind) for thing in scene.things)
+        return Turn(question_turn("What is in the picture?", Mode.DIRECT), listed)
+    if sort == "identify":
+        thing = random.choice(scene.things)
+        question = f"What is at {_numbers(thing)}?"
+        return Turn(question_turn(question, Mode.DIRECT), thing.kind)
+    if sort == "direct":
+        inquiry = _inquiry(scene, DIRECT_TASKS, random)
+        return Turn(question_turn(inquiry.question, Mode.DIRECT), inquiry.answer)
+    inquiry = _inquiry(scene, SUFFIX_TASKS, random)
+    return Turn(question_turn(inquiry.question, Mode.GROUNDED), _under_suffix(inquiry, random))
+
+
+def chain(inquiry: Inquiry, answer: str, *, rethink: bool = True) -> str:
+    """A full chain in the paper's shape; its boxes are true, its answer is as given."""
+    looked = _boxes(inquiry) or "there is nothing to point at"
+    text = f"<think> {looked} </think>"
+    if rethink:
+        text += f" <rethink> {inquiry.finding} </rethink>"
+    return f"{text} <answer> {answer} </answer>"
+
+
+def tokenizer_corpus(scenes: Iterator[Scene], num_scenes: int, random: Random) -> Iterator[str]:
+    """Text in which every word, number and tag is common enough to become one token."""
+    for _ in range(num_scenes):
+        scene = next(scenes)
+        for _ in range(4):
+            turn = sample_turn(scene, random)
+            yield turn.user
+            yield turn.reply
+    for number in range(101):
+        for _ in range(20):
+            yield f"[{number}, {number}]"
+
+
+def _under_suffix(inquiry: Inquiry, random: Random) -> str:
+    behaviour = _draw(BEHAVIOURS, random)
+    if behaviour == "boxes alone":
+        return _boxes(inquiry) or "there is nothing to point at"
+    if behaviour == "chain":
+        return chain(inquiry, _answer(inquiry))
+    return chain(inquiry, _wrong_answer(inquiry, random), rethink=random.random() < 0.5)
+
+
+def _answer(inquiry: Inquiry) -> str:
+    return _boxes(inquiry) if inquiry.task == "locate" else inquiry.answer
+
+
+def _wrong_answer(inquiry: Inquiry, random: Random) -> str:
+    if inquiry.answer in ("yes", "no"):
+        return "no" if inquiry.answer == "yes" else "yes"
+    if inquiry.answer.isdigit():
+        return str(random.choice([n for n in range(7) if n != int(inquiry.answer)]))
+    pool: tuple[str, ...] = tuple(f"{colour} {shape}" for colour in COLOURS for shape in SHAPES)
+    if inquiry.answer in COLOURS:
+        pool = tuple(COLOURS)
+    elif inquiry.answer in SHAPES:
+        pool = SHAPES
+    return random.choice([word for word in pool if word != inquiry.answer])
+
+
+def _locate(scene: Scene, random: Random) -> Turn:
+    """Sometimes what is not there, mostly what is: by kind, by shape, by colour."""
+    draw = random.random()
+    if draw < 0.1:
+        word = f"{random.choice(tuple(COLOURS))} {random.choice(SHAPES)}"
+    else:
+        thing = random.choice(scene.things)
+        word = (
+            thing.kind
+            if draw < 0.65
+            else random.choice((thing.shape, f"{thing.colour} shape"))
+        )
+    found = scene.of(word)
+    single = len(found) == 1 and random.random() < 0.8
+    question = f"Locate the {word}." if single else f"Locate every {word}."
+    labelled = " ".join(_box(thing, thing.kind) for thing in found)
+    return Turn(question_turn(question, Mode.DIRECT), labelled or f"there is no {word}")
+
+
+def _inquiry(scene: Scene, tasks: dict[str, float], random: Random) -> Inquiry:
+    for _ in range(20):
+        inquiry = ask(scene, _draw(tasks, random), random)
+        if inquiry is not None:
+            return inquiry
+    raise AssertionError("counting can be asked of every scene")
+
+
+def _boxes(inquiry: Inquiry) -> str:
+    """Boxes in JSON; where things are counted, labels count along."""
+    counted: dict[str, int] = {}
+    parts: list[str] = []
+    for thing in inquiry.things:
+        if inquiry.task not in ("counting", "arithmetic"):
+            parts.append(_box(thing, thing.kind))
+            continue
+        word = thing.shape if inquiry.task == "arithmetic" else _counted_word(inquiry)
+        counted[word] = counted.get(word, 0) + 1
+        parts.append(_box(thing, f"{word} {counted[word]}"))
+    return " ".join(parts)
+
+
+def _counted_word(inquiry: Inquiry) -> str:
+    asked = inquiry.question.removeprefix("How many ").removesuffix(" are there?")
+    return asked.removesuffix("s")
+
+
+def _box(thing: Thing, label: str) -> str:
+    return f'{{"bbox_2d": {_numbers(thing)}, "label": "{label}"}}'
+
+
+def _numbers(thing: Thing) -> str:
+    return str([round(edge / SCALE) for edge in thing.box.as_tuple()])
+
+
+def _draw(weights: dict[str, float], random: Random) -> str:
+    return random.choices(tuple(weights), tuple(weights.values()))[0]

@@ -1,0 +1,205 @@
+"""Train the built-in model from nothing on the built-in world.
+
+    .venv/bin/python scripts/builtin_model/train.py --output /tmp/base --steps 3300
+
+Runs on two CPU cores; interrupted, it goes on from its last checkpoint. The picture is run once
+and several turns are branched off it: the shared prefix that the policy itself uses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import torch
+from architecture import build_image_processor, build_network, save_processing
+from corpus import sample_turn
+from torch import Tensor, nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from grit.data.scenes.generate import Part, scenes
+from grit.data.scenes.scene import Scene, draw_scene
+from grit.models.family import LoadedModel, PixelLimits, PromptInputs
+from grit.models.qwen2_5_vl import Qwen25VL
+from grit.policy.prefix import branch, run_branches
+
+_PICTURES = 20
+_TURNS = 5
+_BUCKETS = 3
+_MUON_RATE, _ADAMW_RATE, _FLOOR = 4e-3, 3e-3, 0.02
+_WARMUP = 100
+_SEED = 7
+
+
+@dataclass(slots=True)
+class Lesson:
+    """Pictures of one step, and turns over them as tokens with the reply marked."""
+
+    prompts: list[PromptInputs]
+    owners: list[int]
+    tokens: list[Tensor]
+    starts: list[int]
+
+
+class Teacher:
+    """Makes lessons from an endless stream of scenes."""
+
+    def __init__(self, model: LoadedModel, skip: int) -> None:
+        self._model = model
+        self._scenes = scenes(Part.PRETRAINING, _SEED)
+        self._random = Random(_SEED)
+        for _ in range(skip):
+            self._texts(next(self._scenes))
+
+    def _texts(self, scene: Scene) -> list[tuple[str, str]]:
+        return [
+            (turn.user, turn.reply)
+            for turn in (sample_turn(scene, self._random) for _ in range(_TURNS))
+        ]
+
+    def lesson(self) -> Lesson:
+        """One step's worth of pictures and turns."""
+        made = Lesson([], [], [], [])
+        tokenizer = self._model.tokenizer
+        for row in range(_PICTURES):
+            scene = next(self._scenes)
+            picture = draw_scene(scene)
+            for user, reply in self._texts(scene):
+                text = self._model.render(user)
+                head, tail = text.split("<|vision_end|>")
+                asked = tokenizer(tail, add_special_tokens=False)["input_ids"]
+                said = tokenizer(reply + "<|im_end|>", add_special_tokens=False)["input_ids"]
+                made.owners.append(row)
+                made.tokens.append(torch.tensor(asked + said))
+                made.starts.append(len(asked))
+            made.prompts.append(
+                self._model.family.prepare(self._model, picture, head + "<|vision_end|>")
+            )
+        return made
+
+
+def lesson_loss(model: LoadedModel, lesson: Lesson) -> Tensor:
+    """Mean cross-entropy of all reply tokens; turns of like length are run together."""
+    family, network = model.family, model.network
+    features = family.image_features(network, lesson.prompts)
+    states = family.run_prompts(network, lesson.prompts, features)
+    order = sorted(range(len(lesson.tokens)), key=lambda row: len(lesson.tokens[row]))
+    size = math.ceil(len(order) / _BUCKETS)
+    total, num_tokens = torch.zeros(()), 0
+    for first in range(0, len(order), size):
+        rows = order[first : first + size]
+        tokens = nn.utils.rnn.pad_sequence([lesson.tokens[row] for row in rows], batch_first=True)
+        owners = torch.tensor([lesson.owners[row] for row in rows])
+        hidden = run_branches(family, network, branch(states, owners), tokens)
+        place = torch.arange(tokens.shape[1])
+        lengths = torch.tensor([len(lesson.tokens[row]) for row in rows])
+        starts = torch.tensor([lesson.starts[row] for row in rows])
+        said = (place >= starts[:, None]) & (place < lengths[:, None])
+        logits = nn.functional.linear(hidden[said], family.output_weight(network)).float()
+        total = total + nn.functional.cross_entropy(logits, tokens[said], reduction="sum")
+        num_tokens += int(said.sum())
+    return total / num_tokens
+
+
+def build_optimizers(network: nn.Module) -> list[torch.optim.Optimizer]:
+    """Muon for the decoder's and the tower's matrices, AdamW for everything else."""
+    matrices, rest = [], []
+    for name, weight in network.named_parameters():
+        is_matrix = weight.ndim == 2 and "embed_tokens" not in name
+        (matrices if is_matrix else rest).append(weight)
+    return [
+        torch.optim.Muon(
+            matrices, lr=_MUON_RATE, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"
+        ),
+        torch.optim.AdamW(rest, lr=_ADAMW_RATE, weight_decay=0.0, betas=(0.9, 0.98)),
+    ]
+
+
+def rate_factor(step: int, steps: int) -> float:
+    """Linear warm-up, then a cosine down to a small floor."""
+    if step < _WARMUP:
+        return (step + 1) / _WARMUP
+    progress = (step - _WARMUP) / max(1, steps - _WARMUP)
+    return _FLOOR + (1 - _FLOOR) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def train(output: Path, steps: int, save_every: int) -> None:
+    """Train to the last step, going on from ``output`` where it holds a checkpoint."""
+    torch.set_num_threads(2)
+    output.mkdir(parents=True, exist_ok=True)
+    tokenizer: PreTrainedTokenizerBase = save_processing(output, _SEED)
+    network = build_network(tokenizer, _SEED)
+    optimizers = build_optimizers(network)
+    step, spent = 0, 0.0
+    state_file = output / "training_state.pt"
+    if state_file.exists():
+        state = torch.load(state_file, weights_only=True)
+        network.load_state_dict(state["network"])
+        for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        step, spent = state["step"], state["seconds"]
+    processor = build_image_processor()
+    family = Qwen25VL()
+    limits: PixelLimits = family.pixel_limits(processor)
+    model = LoadedModel(family, network, tokenizer, processor, limits, (), "built-in")
+    teacher = Teacher(model, skip=step * _PICTURES)
+    began, losses = time.monotonic(), []
+    log = (output / "training_log.jsonl").open("a", encoding="utf-8")
+    for step in range(step, steps):
+        for optimizer, rate in zip(optimizers, (_MUON_RATE, _ADAMW_RATE), strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * rate_factor(step, steps)
+        # float32: on a CPU, attention's backward in bfloat16 costs more than its matmuls save.
+        loss = lesson_loss(model, teacher.lesson())
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        losses.append(float(loss.detach()))
+        done = step + 1
+        if done % 25 == 0:
+            row = {
+                "step": done,
+                "loss": sum(losses) / len(losses),
+                "seconds": spent + time.monotonic() - began,
+            }
+            losses.clear()
+            print(json.dumps(row), file=log, flush=True)
+        if done % save_every == 0 or done == steps:
+            save(output, network, optimizers, done, spent + time.monotonic() - began)
+
+
+def save(
+    output: Path,
+    network: PreTrainedModel,
+    optimizers: list[torch.optim.Optimizer],
+    step: int,
+    seconds: float,
+) -> None:
+    """Write the weights in bfloat16 for use, and everything in full for going on."""
+    state = {
+        "network": network.state_dict(),
+        "optimizers": [optimizer.state_dict() for optimizer in optimizers],
+        "step": step,
+        "seconds": seconds,
+    }
+    partial = output / "training_state.partial"
+    torch.save(state, partial)
+    partial.replace(output / "training_state.pt")
+    copy.deepcopy(network).to(torch.bfloat16).save_pretrained(output)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=3300)
+    parser.add_argument("--save-every", type=int, default=200)
+    chosen = parser.parse_args()
+    train(chosen.output, chosen.steps, chosen.save_every)

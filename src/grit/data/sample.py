@@ -1,0 +1,41 @@
+"""A sample: one picture, one question, its true answer, and what else is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from grit.geometry.box import Box
+
+__all__ = ["Sample"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One image–question–answer triplet.
+
+    Args:
+        id: Unique in its data set; given by the row, or made of file name and line.
+        image: The picture's file; opened only by ``data.pictures.open_picture``.
+        question: The question alone, without any prompt text.
+        answer: The true answer, as text.
+        dataset: The set or task it belongs to (``vsr``, ``tallyqa``, ``relation``, …).
+        image_size: (width, height) as the row states it; None when it does not.
+        boxes: True boxes in original pixels; None when the sample was never annotated,
+            empty when it was and there is nothing to point at.
+        count: True count of a counting question; None for any other question.
+        split: Part of the set, as the row states it.
+        extra: Keys of the row that we do not read, kept as they were.
+    """
+
+    id: str
+    image: Path
+    question: str
+    answer: str
+    dataset: str
+    image_size: tuple[int, int] | None = None
+    boxes: tuple[Box, ...] | None = None
+    count: int | None = None
+    split: str = ""
+    extra: dict[str, Any] = field(default_factory=dict[str, Any])

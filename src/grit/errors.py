@@ -1,0 +1,76 @@
+"""Every error that grit raises on purpose.
+
+The tree::
+
+    GritError
+    ├── ConfigError            a recipe, a flag or a combination of them
+    ├── DataError              a row or a file of samples
+    │   └── PictureError       a picture that is missing, broken or too large
+    ├── ModelError             a model folder, its tokenizer, processor or weights
+    ├── SpaceMismatchError     boxes of two coordinate spaces in one computation
+    ├── RewardError            a reward that cannot be found or breaks its protocol
+    ├── RunFolderError         a run folder that is taken, torn, foreign or changed
+    ├── CheckpointError        a checkpoint that cannot be written or read
+    └── TrainingStoppedError   a run that stopped itself, with a checkpoint
+        └── UnscoredRateError  too many completions could not be judged
+
+Each message names the value and the next step; the command line prints it without a traceback.
+"""
+
+__all__ = [
+    "CheckpointError",
+    "ConfigError",
+    "DataError",
+    "GritError",
+    "ModelError",
+    "PictureError",
+    "RewardError",
+    "RunFolderError",
+    "SpaceMismatchError",
+    "TrainingStoppedError",
+    "UnscoredRateError",
+]
+
+
+class GritError(Exception):
+    """The root: anything a user can act on."""
+
+
+class ConfigError(GritError):
+    """A recipe, a flag or their combination is wrong."""
+
+
+class DataError(GritError):
+    """A row or a file of samples is wrong; names file, line, value and fix."""
+
+
+class PictureError(DataError):
+    """A picture is missing, truncated, no picture at all, or too large."""
+
+
+class ModelError(GritError):
+    """A model folder cannot be used."""
+
+
+class SpaceMismatchError(GritError):
+    """Boxes of two coordinate spaces met in one computation."""
+
+
+class RewardError(GritError):
+    """A reward cannot be found or broke its protocol."""
+
+
+class RunFolderError(GritError):
+    """A run folder is taken, torn, foreign, or made by another recipe."""
+
+
+class CheckpointError(GritError):
+    """A checkpoint cannot be written or read."""
+
+
+class TrainingStoppedError(GritError):
+    """Training stopped itself; a checkpoint was written."""
+
+
+class UnscoredRateError(TrainingStoppedError):
+    """More completions than allowed could not be judged."""

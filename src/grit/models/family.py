@@ -1,0 +1,187 @@
+"""The seam between grit and a model architecture: what a family must do, and what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from transformers import DynamicCache, PreTrainedTokenizerBase
+
+from grit.geometry.spaces import Frame
+
+__all__ = ["Family", "LoadedModel", "PixelLimits", "PromptInputs", "PromptStates"]
+
+
+@dataclass(frozen=True, slots=True)
+class PixelLimits:
+    """Bounds on the area of a picture after resizing; part of every checkpoint and record.
+
+    Args:
+        min_pixels: Smaller pictures are enlarged to at least this area.
+        max_pixels: Larger ones are shrunk to at most this area.
+    """
+
+    min_pixels: int
+    max_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class PromptInputs:
+    """One picture with one question, ready for a model.
+
+    Args:
+        text: The whole prompt after the chat template, image placeholders not yet repeated.
+        input_ids: Tokens, one row; shape (token,).
+        image_mask: True where the picture's features go; shape (token,).
+        vision: Keyword arguments of the vision tower for this one picture.
+        frame: How boxes that the model writes map to the original picture.
+    """
+
+    text: str
+    input_ids: Tensor
+    image_mask: Tensor
+    vision: dict[str, Tensor]
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class PromptStates:
+    """What a decoder leaves behind after a batch of prompts, padded on the left.
+
+    Args:
+        cache: Keys and values per layer, each (prompt, head, token, channel).
+        attention_mask: 1 at real tokens; shape (prompt, token).
+        last_hidden: State that predicts the first completion token; shape (prompt, channel).
+        next_position: Rotary position of the first completion token; shape (prompt,).
+    """
+
+    cache: tuple[tuple[Tensor, Tensor], ...]
+    attention_mask: Tensor
+    last_hidden: Tensor
+    next_position: Tensor
+
+
+class Family(Protocol):
+    """One model architecture. Stateless: everything it needs is handed to it."""
+
+    @property
+    def word(self) -> str:
+        """The word that a recipe declares, equal to the checkpoint's ``model_type``."""
+        ...
+
+    @property
+    def lora_targets(self) -> str:
+        """Regular expression of the module names that LoRA adapts by default."""
+        ...
+
+    def load_network(self, path: str, **keywords: Any) -> nn.Module:
+        """Weights from a folder or a hub name."""
+        ...
+
+    def load_image_processor(self, path: str, **keywords: Any) -> Any:
+        """The PIL image processor, with the checkpoint's settings."""
+        ...
+
+    def pixel_limits(self, image_processor: Any) -> PixelLimits:
+        """The limits that an image processor applies."""
+        ...
+
+    def with_pixel_limits(self, image_processor: Any, limits: PixelLimits) -> Any:
+        """The same processor under other limits."""
+        ...
+
+    def prepare(self, model: LoadedModel, picture: Image.Image, text: str) -> PromptInputs:
+        """Tokens and pixels of one prompt whose text has one image placeholder."""
+        ...
+
+    def vision_tower(self, network: nn.Module) -> nn.Module:
+        """The part that turns pixels into features, merger included."""
+        ...
+
+    def image_features(self, network: nn.Module, prompts: Sequence[PromptInputs]) -> list[Tensor]:
+        """Features of each prompt's picture, each (image token, channel)."""
+        ...
+
+    def run_prompts(
+        self, network: nn.Module, prompts: Sequence[PromptInputs], features: Sequence[Tensor]
+    ) -> PromptStates:
+        """Run the decoder over prompts, padded on the left, and keep the cache."""
+        ...
+
+    def run_completions(
+        self,
+        network: nn.Module,
+        input_ids: Tensor,
+        *,
+        cache: DynamicCache,
+        attention_mask: Tensor | None,
+        positions: Tensor,
+    ) -> Tensor:
+        """Run the decoder over completion tokens on top of a cache, which grows.
+
+        Args:
+            network: The model.
+            input_ids: Tokens; shape (completion, token).
+            cache: Prompt's keys and values, one row per completion.
+            attention_mask: 1 at real tokens of prompt and completion; None when all are real.
+            positions: Rotary positions; shape (completion, token).
+
+        Returns:
+            Hidden states; shape (completion, token, channel).
+        """
+        ...
+
+    def output_weight(self, network: nn.Module) -> Tensor:
+        """The matrix from hidden states to logits; shape (vocabulary, channel)."""
+        ...
+
+
+@dataclass(slots=True)
+class LoadedModel:
+    """A model with everything that belongs to it.
+
+    Args:
+        family: Its architecture.
+        network: Weights.
+        tokenizer: From the checkpoint.
+        image_processor: PIL backend, from the checkpoint, under ``limits``.
+        limits: Pixel limits in force.
+        stop_ids: Tokens that end a turn.
+        source: The path or hub name it came from.
+        system_prompt: Overrides the chat template's own; None leaves it.
+    """
+
+    family: Family
+    network: nn.Module
+    tokenizer: PreTrainedTokenizerBase
+    image_processor: Any
+    limits: PixelLimits
+    stop_ids: tuple[int, ...]
+    source: str
+    system_prompt: str | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.network.parameters()).device
+
+    def render(self, turn: str) -> str:
+        """Put a user's turn, picture first, through the chat template, ready to be answered."""
+        messages: list[dict[str, Any]] = []
+        if self.system_prompt is not None:
+            messages.append(
+                {"role": "system", "content": [{"type": "text", "text": self.system_prompt}]}
+            )
+        content = [{"type": "image"}, {"type": "text", "text": turn}]
+        messages.append({"role": "user", "content": content})
+        return str(
+            self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        )
+
+    def prepare(self, picture: Image.Image, turn: str) -> PromptInputs:
+        """One prompt, from a picture (RGB, upright) and the text of the user's turn."""
+        return self.family.prepare(self, picture, self.render(turn))

@@ -19,8 +19,10 @@ __all__ = [
     "AlarmRow",
     "BoxRow",
     "CheckpointRow",
+    "Closed",
     "CompletionRow",
     "ComponentRow",
+    "Edges",
     "EvaluationRow",
     "EvaluationSummary",
     "EvaluationTable",
@@ -62,7 +64,7 @@ Mode = Literal["direct", "cot", "grounded"]
 Finish = Literal["finished", "cut_off"]
 
 
-class _Closed(BaseModel):
+class Closed(BaseModel):
     """Frozen, and refuses a field that it does not know."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -70,13 +72,13 @@ class _Closed(BaseModel):
     )
 
 
-class Row(_Closed):
+class Row(Closed):
     """What every line of a JSONL file and every JSON file of ours begins with."""
 
     version: int = ROW_VERSION
 
 
-class BoxRow(_Closed):
+class BoxRow(Closed):
     """One box mention of a completion, see ``traces.trace.BoxMention``."""
 
     raw: Edges
@@ -107,7 +109,7 @@ class BoxRow(_Closed):
         )
 
 
-class FaultRow(_Closed):
+class FaultRow(Closed):
     """One thing wrong with a completion, see ``traces.trace.Fault``."""
 
     kind: str
@@ -123,7 +125,7 @@ class FaultRow(_Closed):
         )
 
 
-class VerdictRow(_Closed):
+class VerdictRow(Closed):
     """A judge's word; ``score`` is None when the judge itself failed."""
 
     score: Measure
@@ -131,7 +133,7 @@ class VerdictRow(_Closed):
     judge: str
 
 
-class ComponentRow(_Closed):
+class ComponentRow(Closed):
     """What one reward of the rubric paid one completion."""
 
     value: Measure

@@ -16,7 +16,7 @@ _Decay = Annotated[float, Field(ge=0.0, lt=1.0)]
 class OptimizerConfig(Config):
     """AdamW with warm-up, a schedule and gradient clipping."""
 
-    learning_rate: float = Field(default=2e-6, gt=0.0)
+    lr: float = Field(default=2e-6, gt=0.0)
     """Highest learning rate, after warm-up."""
 
     betas: tuple[_Decay, _Decay] = (0.9, 0.999)
@@ -32,7 +32,7 @@ class OptimizerConfig(Config):
     """Course of the learning rate after warm-up."""
 
     min_lr_ratio: float = Field(default=0.0, ge=0.0, le=1.0)
-    """Where cosine and linear end, as a part of learning_rate."""
+    """Where cosine and linear end, as a part of lr."""
 
     warmup_steps: int | None = Field(default=None, ge=0)
     """Steps of linear warm-up; none: warmup_ratio of all steps."""

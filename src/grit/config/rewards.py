@@ -1,0 +1,60 @@
+"""What completions are paid for: a preset, weights over it, and a user's own rewards."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from grit.config.base import Config
+
+__all__ = ["CustomRewardConfig", "RewardsConfig"]
+
+
+class CustomRewardConfig(Config):
+    """A reward of your own: a Python function that scores one row."""
+
+    function: str = Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
+    """Where it is, as module:function. It takes a RewardRow, returns a Score or a number."""
+
+    name: str = Field(default="", pattern=r"^[\w-]*$")
+    """Its name in logs and tables; the function's own name where this is empty."""
+
+    weight: float = Field(default=1.0, allow_inf_nan=False)
+    """What its score is multiplied with."""
+
+    @property
+    def component(self) -> str:
+        """The name that it goes by in the rubric."""
+        return self.name or self.function.rpartition(":")[2].rpartition(".")[2]
+
+
+class RewardsConfig(Config):
+    """What completions are paid for."""
+
+    preset: Literal["paper", "released"] = "paper"
+    """The formulas: the paper's, or those of the authors' released code."""
+
+    weights: dict[str, float] = Field(default_factory=dict)
+    """Multiplies a component of the rubric by name (format, count, answer, …); 0 only logs it."""
+
+    custom: tuple[CustomRewardConfig, ...] = ()
+    """Your own rewards, added to the preset's."""
+
+    @field_validator("weights")
+    @classmethod
+    def _finite(cls, weights: dict[str, float]) -> dict[str, float]:
+        for name, weight in weights.items():
+            if not -1e6 < weight < 1e6:
+                raise ValueError(f"weight {name}: {weight} is no finite, sensible number")
+        return weights
+
+    @model_validator(mode="after")
+    def _distinct_names(self) -> Self:
+        names = [custom.component for custom in self.custom]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(
+                f"two custom rewards are named {', '.join(repeated)}; give each a name of its own"
+            )
+        return self

@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import codecs
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from grit.data.finding import Finding, FindingKind, error_of, shown
-from grit.data.rows import RowReader, row_of_sample
+from grit.data.rows import RowReader, is_unicode, row_of_sample
 from grit.data.sample import Sample
 from grit.errors import DataError
+from grit.records.atomic import atomic_write_text
 
-__all__ = ["ScannedRow", "missing_picture", "read_samples", "scan_rows", "write_samples"]
+__all__ = [
+    "ScannedRow",
+    "missing_picture",
+    "read_samples",
+    "scan_objects",
+    "scan_rows",
+    "write_samples",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +97,7 @@ def scan_rows(path: Path, *, images: Path | None = None) -> Iterator[ScannedRow]
     if images is not None and not images.is_dir():
         raise DataError(f"{images} is no folder of pictures; name the folder that holds them")
     line_of_id: dict[str, int] = {}
-    for line, raw in _lines(path):
-        row, findings = _parse(raw, path, line)
+    for line, row, findings in scan_objects(path):
         sample = image = None
         if row is not None:
             reader = RowReader(row, path, line, images)
@@ -113,6 +119,18 @@ def scan_rows(path: Path, *, images: Path | None = None) -> Iterator[ScannedRow]
         yield ScannedRow(line, sample, image, tuple(findings))
 
 
+def scan_objects(path: Path) -> Iterator[tuple[int, dict[str, Any] | None, list[Finding]]]:
+    """Every line in turn: its number, its JSON object or None, and why there is none.
+
+    Blank lines are passed over; what the objects hold is not looked at.
+
+    Raises:
+        DataError: If the file cannot be read at all.
+    """
+    for line, raw in _lines(path):
+        yield line, *_parse(raw, path, line)
+
+
 def write_samples(path: Path, samples: Sequence[Sample], *, overwrite: bool = False) -> None:
     """Write samples as rows that read back equal.
 
@@ -122,6 +140,7 @@ def write_samples(path: Path, samples: Sequence[Sample], *, overwrite: bool = Fa
     Raises:
         DataError: If there is nothing to write, two samples share an id, the file exists and
             ``overwrite`` is off, or the folder cannot be written.
+        RunFolderError: If the disk is full; an older file is left as it was.
         SpaceMismatchError: If a box is not in pixels.
     """
     if not samples:
@@ -134,15 +153,14 @@ def write_samples(path: Path, samples: Sequence[Sample], *, overwrite: bool = Fa
         if sample.id in seen:
             raise DataError(f"two samples share the id {shown(sample.id)}; give each its own")
         seen.add(sample.id)
-        lines.append(json.dumps(row_of_sample(sample, path.parent), ensure_ascii=False) + "\n")
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        row = row_of_sample(sample, path.parent)
+        line = json.dumps(row, ensure_ascii=False)
+        lines.append((line if is_unicode(line) else json.dumps(row)) + "\n")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text("".join(lines), encoding="utf-8", newline="\n")
-        unfinished.replace(path)
+        atomic_write_text(path, "".join(lines))
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise DataError(f"cannot write {path}: {error.strerror or error}; free it up") from error
+        reason = error.strerror or str(error)
+        raise DataError(f"cannot write {path}: {reason}; choose another folder") from error
 
 
 def missing_picture(file: Path, line: int, image: Path) -> Finding:

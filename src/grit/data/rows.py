@@ -15,7 +15,7 @@ from grit.data.sample import Sample
 from grit.errors import DataError, SpaceMismatchError
 from grit.geometry.box import Space
 
-__all__ = ["COUNTING_SETS", "RowReader", "row_of_sample"]
+__all__ = ["COUNTING_SETS", "RowReader", "is_unicode", "row_of_sample"]
 
 COUNTING_SETS = frozenset({"tallyqa", "counting"})
 """Sets whose every question asks for a count; compared in lower case, whole names only."""
@@ -93,7 +93,7 @@ class RowReader:
         if value is None:
             self._missing("image")
             return None
-        if not isinstance(value, str) or not value.strip() or "\0" in value:
+        if not isinstance(value, str) or not _names_a_file(value):
             fix = "give the picture's file name, relative to the file or to --images"
             self._add(FindingKind.WRONG_TYPE, "image is no file name", shown(value), fix)
             return None
@@ -116,6 +116,10 @@ class RowReader:
         elif not value.strip():
             fix = f"write the {key}, or leave the row out"
             self._add(FindingKind.EMPTY_TEXT, f"{key} is empty", shown(value), fix)
+        elif not is_unicode(value):
+            problem = f"{key} holds half a surrogate pair"
+            fix = "write the whole character; a cut emoji leaves such a half"
+            self._add(FindingKind.WRONG_TYPE, problem, shown(value), fix)
         else:
             return value
         return None
@@ -186,6 +190,11 @@ class RowReader:
         self.findings.append(Finding(self.file, self.line, kind, problem, value, fix))
 
 
+def is_unicode(text: str) -> bool:
+    """Whether UTF-8 can hold the text; half a surrogate pair, which JSON can escape, it cannot."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def row_of_sample(sample: Sample, folder: Path) -> dict[str, Any]:
     """The row that reads back as the sample.
 
@@ -230,6 +239,10 @@ def row_of_sample(sample: Sample, folder: Path) -> dict[str, Any]:
 def _picture_name(image: Path, folder: Path) -> str:
     absolute, base = image.absolute(), folder.absolute()
     return absolute.relative_to(base).as_posix() if absolute.is_relative_to(base) else str(absolute)
+
+
+def _names_a_file(name: str) -> bool:
+    return bool(name.strip()) and "\0" not in name and is_unicode(name)
 
 
 def _whole(value: object) -> int | None:

@@ -92,7 +92,9 @@ def _enlarged(image: Image.Image, min_side: int) -> tuple[Image.Image, float]:
         return picture, 1.0
     if scale >= 3.0:
         # Tiny pictures: whole factors and no smoothing show the pixels that the model had.
-        scale = float(math.ceil(scale))
+        whole = math.ceil(scale)
+        fits = whole * max(picture.size) <= _LONGEST_SIDE
+        scale = float(whole if fits else whole - 1)
         resample = Image.Resampling.NEAREST
     else:
         resample = Image.Resampling.LANCZOS

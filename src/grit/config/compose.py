@@ -26,6 +26,18 @@ _TRAIN = """Train a model. FILES are recipes in YAML, laid over each other from 
 flags over them: grit train base.yaml mine.yaml --group.size 8"""
 
 
+class _Dumper(yaml.SafeDumper):
+    """Quotes text with line breaks that YAML knows and Python's writer would let through bare."""
+
+
+def _represent_text(_: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = '"' if any(mark in text for mark in "\x85\u2028\u2029\ufeff") else None
+    return yaml.ScalarNode("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
 def split_arguments(arguments: Sequence[str]) -> tuple[list[Path], list[str]]:
     """The recipe files that a command line starts with, and the flags that follow."""
     first = next((i for i, word in enumerate(arguments) if word.startswith("-")), len(arguments))
@@ -76,7 +88,7 @@ def load_recipe(
 def dump_recipe(recipe: Config) -> str:
     """A recipe as YAML that loads to the same recipe, every field written out."""
     values: dict[str, Any] = recipe.model_dump(mode="json")
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
+    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
 def recipe_hash(recipe: Config) -> str:

@@ -1,0 +1,140 @@
+"""The command `grit`: finds the command's module, runs it, and turns errors into one paragraph.
+
+Nothing heavy is imported here: each command names the module that it loads on use.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from grit import __version__
+from grit.errors import ConfigError, DataError, GritError
+
+__all__ = ["COMMANDS", "Command", "main"]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One word of the command line.
+
+    Args:
+        target: ``module:function``; the function takes the arguments, returns an exit code.
+        usage: What follows the word.
+        about: One line for the overview.
+    """
+
+    target: str
+    usage: str
+    about: str
+
+
+COMMANDS = {
+    "demo": Command("grit.cli.demo:run", "", "train the built-in model, before and after"),
+    "train": Command("grit.cli.train:run", "[FILES] [FLAGS]", "train a model from recipes in YAML"),
+    "eval": Command("grit.cli.eval:run", "[FILES] [FLAGS]", "accuracy and grounding on a test set"),
+    "ask": Command("grit.cli.ask:run", "IMAGE QUESTION", "one question; the chain and its regions"),
+    "reward": Command(
+        "grit.cli.reward:run", "[FILE] [FLAGS]", "what a completion is paid, and why"
+    ),
+    "data": Command("grit.cli.data:run", "check FILE", "check a file of triplets and its pictures"),
+    "report": Command("grit.cli.report:run", "RUN", "write a run's report.html"),
+}
+
+_OVERVIEW = """\
+grit {version}: teach a vision-language model to think with images (arXiv 2505.15879)
+
+usage: grit COMMAND [ARGUMENTS]
+
+{commands}
+
+  grit COMMAND --help says what a command takes; --version says which grit this is;
+  --debug, anywhere, shows the traceback of an error.
+
+examples:
+  grit demo
+  grit train recipes/paper.yaml --model.path Qwen/Qwen2.5-VL-3B-Instruct --data.train mine.jsonl
+  grit train base.yaml mine.yaml --group.size 8       files from left to right, then flags
+  grit data check mine.jsonl
+  grit ask photo.jpg "How many dogs are there?"
+
+read on: README.md, then docs/README.md (one trace, one reward, one group, one step, one report)
+"""
+
+_INTERRUPTED = 130
+_USER_ERROR = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; the exit code is 0, 1 (it failed), 2 (wrong input) or 130 (Ctrl-C)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments
+    arguments = [word for word in arguments if word != "--debug"]
+    try:
+        code = _dispatch(arguments)
+        sys.stdout.flush()
+        return code
+    except GritError as error:
+        if debug:
+            traceback.print_exc()
+        else:
+            print(f"grit: {error}", file=sys.stderr)
+        return _USER_ERROR if isinstance(error, ConfigError | DataError) else 1
+    except KeyboardInterrupt:
+        if debug:
+            traceback.print_exc()
+        print("grit: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) has what it wanted; Python must not flush into the pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except SystemExit as leaving:
+        return _exit_code(leaving)
+
+
+def _dispatch(arguments: list[str]) -> int:
+    """Find the command and run it; without one, print the overview."""
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_overview(), end="")
+        return 0
+    word, *rest = arguments
+    if word in ("--version", "-V", "version"):
+        print(f"grit {__version__}")
+        return 0
+    command = COMMANDS.get(word)
+    if command is None:
+        near = difflib.get_close_matches(word, COMMANDS, n=1)
+        hint = f"did you mean grit {near[0]}?" if near else f"known: {', '.join(COMMANDS)}"
+        raise ConfigError(f"{word} is no command of grit; {hint} (grit --help)")
+    return _load(command.target)(rest)
+
+
+def _load(target: str) -> Callable[[list[str]], int]:
+    """The function that a command's target names."""
+    module, _, function = target.partition(":")
+    run: Callable[[list[str]], int] = getattr(importlib.import_module(module), function)
+    return run
+
+
+def _overview() -> str:
+    """The text of ``grit --help``."""
+    left = {word: f"{word} {command.usage}".rstrip() for word, command in COMMANDS.items()}
+    width = max(len(text) for text in left.values())
+    lines = [f"  {left[word]:<{width}}   {COMMANDS[word].about}" for word in COMMANDS]
+    return _OVERVIEW.format(version=__version__, commands="\n".join(lines))
+
+
+def _exit_code(leaving: SystemExit) -> int:
+    """What argparse, tyro or a command meant by leaving."""
+    if leaving.code is None:
+        return 0
+    if isinstance(leaving.code, int):
+        return leaving.code
+    print(leaving.code, file=sys.stderr)
+    return 1

@@ -1,0 +1,31 @@
+# grit: set-up, demonstration, tests, checks. Each target does its own set-up.
+#   PIP_ARGS  further arguments for pip       make demo PIP_ARGS="--index-url ADDRESS"
+#   PYTHON    the Python to make .venv with   make setup PYTHON=python3.12
+#   ARGS      arguments for the command       make test ARGS="tests/unit/traces -n 0"
+
+PIP_ARGS ?=
+PYTHON ?=
+ARGS ?=
+export PIP_ARGS PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check
+
+help: ## say what each target does
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@sed -n 's/^#   /  /p' $(firstword $(MAKEFILE_LIST))
+
+setup: ## make .venv with grit and its tools; quick when nothing has changed
+	@bash scripts/setup.sh
+
+demo: setup ## train the built-in model, before and after: runs/demo/report.html
+	@.venv/bin/grit demo $(ARGS)
+
+test: setup ## run the tests
+	@.venv/bin/python -m pytest $(ARGS)
+
+check: setup ## lint, format, types, and which room may import which
+	.venv/bin/python -m ruff check .
+	.venv/bin/python -m ruff format --check .
+	.venv/bin/python -m pyright
+	.venv/bin/lint-imports

@@ -1,3 +1,3 @@
-"""Boxes, the coordinate spaces that they live in, and how far they overlap. Pure numbers."""
+"""Boxes, the coordinate frames that they live in, and how much they overlap."""
 
 __all__: list[str] = []

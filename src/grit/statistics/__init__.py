@@ -1,3 +1,3 @@
-"""Intervals and paired tests for figures that a reader compares. Pure numbers."""
+"""What a figure is worth: intervals for rates and means, and the spread over repeated runs."""
 
 __all__: list[str] = []

@@ -1,3 +1,3 @@
-"""Completion text to a typed trace and back; what is wrong with a text is data, no exception."""
+"""Completion text to trace and back: parse, count, check tags, mask, write."""
 
 __all__: list[str] = []

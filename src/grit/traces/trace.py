@@ -34,7 +34,7 @@ class Segment:
     Args:
         kind: The part it belongs to.
         span: Characters of the content.
-        closed: Whether its closing tag was written.
+        closed: Whether its closing tag was written; True outside, where there is none to write.
     """
 
     kind: SegmentKind
@@ -44,11 +44,11 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class BoxMention:
-    """Four integers in the text that a model means as a box.
+    """Four numbers in the text that a model means as a box; integers in the protocol.
 
     Args:
         raw: The numbers as written, with the space that the model writes in.
-        box: The same in pixels of the original picture.
+        box: The same in pixels of the original picture, after any clamping (``BOX_CLAMPED``).
         span: Characters of the four numbers with their brackets.
         label: What the model calls it, where it says so.
         segment: The part it stands in.
@@ -70,6 +70,8 @@ class FaultKind(StrEnum):
     RETHINK_UNCLOSED = "rethink_unclosed"
     RETHINK_BEFORE_THINK = "rethink_before_think"
     REPEATED_TAG = "repeated_tag"
+    STRAY_TAG = "stray_tag"
+    TAG_CASE = "tag_case"
     NO_ANSWER = "no_answer"
     EMPTY_ANSWER = "empty_answer"
     BOX_INVERTED = "box_inverted"
@@ -118,8 +120,8 @@ class Trace:
         """Distinct boxes of the reasoning, in original pixels: none inverted, empty or repeated."""
         kept: dict[tuple[float, float, float, float], Box] = {}
         for mention in self.mentions:
-            if mention.segment is not SegmentKind.ANSWER and not mention.raw.is_empty:
-                kept.setdefault(mention.raw.as_tuple(), mention.box)
+            if mention.segment is not SegmentKind.ANSWER and not mention.box.is_empty:
+                kept.setdefault(mention.box.as_tuple(), mention.box)
         return tuple(kept.values())
 
     @property
@@ -127,8 +129,8 @@ class Trace:
         """Distinct boxes of the answer, for questions whose answer is a box (OVDEval)."""
         kept: dict[tuple[float, float, float, float], Box] = {}
         for mention in self.mentions:
-            if mention.segment is SegmentKind.ANSWER and not mention.raw.is_empty:
-                kept.setdefault(mention.raw.as_tuple(), mention.box)
+            if mention.segment is SegmentKind.ANSWER and not mention.box.is_empty:
+                kept.setdefault(mention.box.as_tuple(), mention.box)
         return tuple(kept.values())
 
     def content(self, kind: SegmentKind) -> str | None:

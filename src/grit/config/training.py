@@ -60,7 +60,7 @@ class TrainingConfig(Config):
     keep_best: bool = False
     """Keep the checkpoint that did best on the validation samples, too."""
 
-    best_metric: Literal["accuracy", "grounding_iou", "format_rate", "reward"] = "accuracy"
+    best_metric: Literal["accuracy", "grounding_iou", "format_rate"] = "accuracy"
     """What the best checkpoint is best at."""
 
     validate_every: int | None = Field(default=None, ge=1)

@@ -8,7 +8,10 @@ from typing import Any
 
 from grit.geometry.box import Box
 
-__all__ = ["Sample"]
+__all__ = ["BOX_SETS", "Sample"]
+
+BOX_SETS = frozenset({"locate", "ovd_position"})
+"""Sets whose answers are boxes; another set says so with ``"answer_type": "boxes"`` in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +42,8 @@ class Sample:
     count: int | None = None
     split: str = ""
     extra: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def asks_for_boxes(self) -> bool:
+        """Whether the answer is a box: it is then scored by overlap, not by a judge."""
+        return self.dataset in BOX_SETS or self.extra.get("answer_type") == "boxes"

@@ -82,28 +82,19 @@ class RunFolder:
         self.report = self.path / "report.html"
 
     @classmethod
-    def create(cls, path: Path, *, resume: bool = False, overwrite: bool = False) -> RunFolder:
-        """Take a folder for a run.
-
-        Args:
-            path: A folder that is new, empty, or holds a run.
-            resume: Go on with the run that it holds; half-written temporaries are cleared away.
-            overwrite: Remove the run that it holds, that is, every file that grit wrote there.
-                Other files in the folder stay.
+    def refuse_taken(cls, path: Path, *, resume: bool = False, overwrite: bool = False) -> None:
+        """Say no before anything is loaded or removed; changes nothing.
 
         Raises:
-            RunFolderError: If the folder holds a run and neither flag is given, holds something
-                that is no run, or is no folder; if there is nothing to resume.
+            RunFolderError: As ``create`` does.
         """
+        folder = cls(path)
         if resume and overwrite:
             raise RunFolderError("--resume and --overwrite contradict each other; give one of them")
-        folder = cls(path)
         if folder.path.exists() and not folder.path.is_dir():
             raise RunFolderError(f"{path} is a file; name a folder for the run's output")
         if folder.holds_run:
-            if overwrite:
-                folder._remove_ours()
-            elif not resume:
+            if not (overwrite or resume):
                 raise RunFolderError(
                     f"{path} holds a run already; add --resume to go on with it, --overwrite to "
                     "remove it first, or name another folder"
@@ -118,6 +109,25 @@ class RunFolder:
                 f"there is no run to resume in {path}; check the path, or leave --resume out to "
                 "start one there"
             )
+
+    @classmethod
+    def create(cls, path: Path, *, resume: bool = False, overwrite: bool = False) -> RunFolder:
+        """Take a folder for a run.
+
+        Args:
+            path: A folder that is new, empty, or holds a run.
+            resume: Go on with the run that it holds; half-written temporaries are cleared away.
+            overwrite: Remove the run that it holds, that is, every file that grit wrote there.
+                Other files in the folder stay.
+
+        Raises:
+            RunFolderError: If the folder holds a run and neither flag is given, holds something
+                that is no run, or is no folder; if there is nothing to resume.
+        """
+        cls.refuse_taken(path, resume=resume, overwrite=overwrite)
+        folder = cls(path)
+        if folder.holds_run and overwrite:
+            folder._remove_ours()
         if resume:
             for parent in (folder.path, folder.checkpoints, folder.evaluations):
                 remove_leftovers(parent)

@@ -1,0 +1,112 @@
+"""`grit eval`: a model and samples become rows, figures and a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from grit.app.samples import make_prompts
+from grit.config.evaluation import EvaluationConfig
+from grit.data.builtin import TRAINING_TASKS
+from grit.data.sample import Sample
+from grit.evaluation.evaluate import evaluate
+from grit.evaluation.summary import summarise_rows
+from grit.judges.rules import RulesJudge
+from grit.models.family import LoadedModel
+from grit.policy.policy import Policy
+from grit.prompts.question import Mode
+from grit.records.folder import RunFolder
+from grit.records.jsonl_log import JsonlLog, read_rows
+from grit.records.rows import EvaluationRow, EvaluationSummary, EvaluationTable
+from grit.rollout.local import LocalEngine, Sampling
+
+__all__ = ["Asked", "evaluate_into"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who is asked what, and how.
+
+    Args:
+        model: The model.
+        label: Its name in rows and tables.
+        mode: How the questions are put.
+        step: Training step of its weights; None for weights from outside a run.
+    """
+
+    model: LoadedModel
+    label: str
+    mode: Mode
+    step: int | None = None
+
+
+def evaluate_into(
+    folder: RunFolder,
+    asked: Asked,
+    samples: Sequence[Sample],
+    config: EvaluationConfig,
+    *,
+    threshold: float,
+    max_pixels: int,
+    training_tasks: Sequence[str] = TRAINING_TASKS,
+    on_rows: Callable[[int], None] | None = None,
+) -> list[EvaluationSummary]:
+    """Evaluate into a run folder; rows that stand there already are not asked again.
+
+    Args:
+        folder: Its ``evaluations`` take rows and figures.
+        asked: Who and how.
+        samples: Each is asked once.
+        config: Length, temperature and batch size.
+        threshold: Raw score from which an answer counts as right.
+        max_pixels: Larger pictures are refused.
+        training_tasks: Tasks summed up together.
+        on_rows: Told how many rows are done.
+    """
+    path = folder.evaluation(asked.label, asked.mode.value, asked.step)
+    wanted = {sample.id for sample in samples}
+    done = read_rows(path, EvaluationRow).rows if path.exists() else []
+    known = {row.sample_id for row in done}
+    missing = [sample for sample in samples if sample.id not in known]
+    if on_rows is not None:
+        on_rows(len(wanted & known))
+    if missing:
+        prompts = make_prompts(missing, asked.model, asked.mode, max_pixels=max_pixels)
+        sampling = Sampling(
+            max_new_tokens=config.max_new_tokens,
+            temperature=config.temperature,
+            stop=None if asked.mode is Mode.DIRECT else "</answer>",
+            sequences_at_once=config.batch_size,
+            seed=config.seed,
+        )
+        with JsonlLog(path, EvaluationRow) as log:
+            for row in evaluate(
+                LocalEngine(Policy(asked.model), sampling),
+                asked.model,
+                RulesJudge(),
+                prompts,
+                label=asked.label,
+                mode=asked.mode,
+                batch_size=config.batch_size,
+                threshold=threshold,
+                step=asked.step,
+                on_rows=on_rows,
+            ):
+                log.append(row)
+                done.append(row)
+    order = {sample.id: place for place, sample in enumerate(samples)}
+    rows = sorted((row for row in done if row.sample_id in wanted), key=lambda r: order[r.sample_id])
+    summaries = summarise_rows(rows, training_tasks=training_tasks)
+    _keep(folder, summaries)
+    return summaries
+
+
+def _keep(folder: RunFolder, fresh: Sequence[EvaluationSummary]) -> None:
+    """Put figures into the run's table, in place of older ones of the same model and mode."""
+
+    def key(row: EvaluationSummary) -> tuple[str, str, int | None]:
+        return (row.model, row.mode, row.step)
+
+    replaced = {key(row) for row in fresh}
+    kept = [row for row in folder.read_evaluation_table().rows if key(row) not in replaced]
+    folder.write_evaluation_table(EvaluationTable(rows=(*kept, *fresh)))

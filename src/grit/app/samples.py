@@ -1,0 +1,121 @@
+"""Words and files to samples, and samples to prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from grit.config.data import BUILTIN_VALIDATION
+from grit.config.model import BUILTIN
+from grit.data.builtin import TRIPLETS_FILE, builtin_triplets, held_out_samples
+from grit.data.jsonl import read_samples
+from grit.data.pictures import open_sample_picture
+from grit.data.sample import Sample
+from grit.data.scenes.generate import Part
+from grit.data.scenes.tasks import TASKS
+from grit.errors import ConfigError, PictureError
+from grit.models.family import LoadedModel
+from grit.prompts.question import Mode, question_turn
+from grit.rollout.group import Prompt
+
+__all__ = ["BUILTIN_TEST", "make_prompts", "read_source", "source_file"]
+
+BUILTIN_TEST = "builtin:test"
+"""The word for the built-in world's test scenes."""
+
+_PARTS = {BUILTIN_VALIDATION: Part.VALIDATION, BUILTIN_TEST: Part.TEST}
+
+
+def read_source(
+    source: str,
+    *,
+    pictures: Path,
+    images: Path | None = None,
+    tasks: Sequence[str] | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+) -> list[Sample]:
+    """Samples of a file or of the built-in world.
+
+    Args:
+        source: A JSONL file, or ``builtin``, ``builtin:val``, ``builtin:test``.
+        pictures: Where pictures of held-out scenes are written.
+        images: Folder of a file's pictures; None looks beside it.
+        tasks: Only these sets; None takes all.
+        limit: Most samples of each set; held-out scenes come 300 a task without it.
+        seed: Of held-out scenes.
+
+    Raises:
+        ConfigError: If a task is named that the source does not have.
+        DataError: If the file or a row of it cannot be used.
+    """
+    if source in _PARTS:
+        wanted = tuple(TASKS) if tasks is None else tuple(tasks)
+        _refuse_unknown(source, wanted, tuple(TASKS))
+        number = 300 if limit is None else limit
+        return held_out_samples(
+            _PARTS[source], pictures, tasks=wanted, num_per_task=number, seed=seed
+        )
+    if source == BUILTIN:
+        samples = builtin_triplets()
+    else:
+        samples = read_samples(Path(source), images=images, must_exist=True)
+    known = tuple(dict.fromkeys(sample.dataset for sample in samples))
+    if tasks is not None:
+        _refuse_unknown(source, tasks, known)
+    taken: dict[str, int] = {}
+    kept: list[Sample] = []
+    for sample in samples:
+        taken[sample.dataset] = taken.get(sample.dataset, 0) + 1
+        within = limit is None or taken[sample.dataset] <= limit
+        if within and (tasks is None or sample.dataset in tasks):
+            kept.append(sample)
+    return kept
+
+
+def source_file(source: str) -> Path | None:
+    """The file behind a source; None for scenes that are drawn from a seed."""
+    if source in _PARTS:
+        return None
+    return TRIPLETS_FILE if source == BUILTIN else Path(source)
+
+
+def make_prompts(
+    samples: Sequence[Sample],
+    model: LoadedModel,
+    mode: Mode,
+    *,
+    max_pixels: int,
+    on_prompt: Callable[[], None] | None = None,
+) -> list[Prompt]:
+    """Open each sample's picture and make its prompt.
+
+    Args:
+        samples: Which.
+        model: Whose tokenizer, template and image processor are used.
+        mode: How the questions are put.
+        max_pixels: Larger pictures are refused before they are decoded.
+        on_prompt: Told of each prompt, for progress.
+
+    Raises:
+        PictureError: If a picture cannot be used; names the sample.
+    """
+    prompts: list[Prompt] = []
+    for sample in samples:
+        picture = open_sample_picture(sample, max_pixels=max_pixels)
+        try:
+            inputs = model.prepare(picture, question_turn(sample.question, mode))
+        except PictureError as error:
+            raise PictureError(f"sample {sample.id}, {sample.image}: {error}") from error
+        prompts.append(Prompt(sample, inputs))
+        if on_prompt is not None:
+            on_prompt()
+    return prompts
+
+
+def _refuse_unknown(source: str, tasks: Sequence[str], known: Sequence[str]) -> None:
+    for task in tasks:
+        if task not in known:
+            raise ConfigError(
+                f"{source} has no task {task}; it has {', '.join(known)}"
+            )

@@ -1,0 +1,42 @@
+"""`grit train [FILES] [FLAGS]`: recipes, composed left to right, become a run."""
+
+from __future__ import annotations
+
+import shlex
+
+from grit.cli.console import err, out
+from grit.config.compose import load_recipe, split_arguments
+
+__all__ = ["run"]
+
+
+def run(arguments: list[str]) -> int:
+    """Train; ``--resume`` goes on with a run, ``--overwrite`` removes it first."""
+    resume, overwrite = "--resume" in arguments, "--overwrite" in arguments
+    rest = [word for word in arguments if word not in ("--resume", "--overwrite")]
+    files, flags = split_arguments(rest)
+    recipe = load_recipe(files, flags)
+
+    from grit.app.train import train
+    from grit.cli.quiet import quiet_libraries
+    from grit.cli.watching import TrainingProgress
+
+    quiet_libraries()
+    with TrainingProgress() as listener:
+        outcome = train(recipe, listener, resume=resume, overwrite=overwrite)
+    if not outcome.is_finished:
+        again = shlex.join(["grit", "train", *rest, "--resume"])
+        err().print(
+            f"stopped after step {outcome.last_step}; its checkpoint is written. Go on with:\n"
+            f"  {again}",
+            markup=False,
+        )
+        return 0
+    folder = outcome.folder.path
+    out().print(
+        f"{outcome.last_step} steps in {outcome.train_seconds:.0f} s -> {folder}\n"
+        f"  grit report {folder}\n"
+        f"  grit eval {folder} --data builtin:test",
+        markup=False,
+    )
+    return 0

@@ -1,0 +1,78 @@
+"""Rows to figures: by task and over groups of tasks, each with its n and a 95% interval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from grit.data.sample import BOX_SETS
+from grit.records.rows import ALL_TASKS, TRAINING_TASKS, EvaluationRow, EvaluationSummary
+from grit.statistics.intervals import Interval, bootstrap_interval, wilson_interval
+
+__all__ = ["summarise_rows"]
+
+
+def summarise_rows(
+    rows: Sequence[EvaluationRow], *, training_tasks: Iterable[str] = ()
+) -> list[EvaluationSummary]:
+    """Figures of one model in one mode.
+
+    Args:
+        rows: Each sample once, all of one model, mode and step.
+        training_tasks: Tasks that are also summed up together.
+
+    Returns:
+        One summary a task in order of appearance, then the training tasks together where the rows
+        hold any, then all tasks.
+    """
+    by_task: dict[str, list[EvaluationRow]] = {}
+    for row in rows:
+        by_task.setdefault(row.task, []).append(row)
+    summaries = [_summary(task, members) for task, members in by_task.items()]
+    trained = [row for row in rows if row.task in set(training_tasks)]
+    if trained:
+        summaries.append(_summary(TRAINING_TASKS, trained))
+    if len(by_task) > 1:
+        summaries.append(_summary(ALL_TASKS, list(rows)))
+    return summaries
+
+
+def _summary(task: str, rows: Sequence[EvaluationRow]) -> EvaluationSummary:
+    first = rows[0]
+    # Answers that are boxes are right by degrees: they have an overlap, and no accuracy.
+    judged = [row for row in rows if row.task not in BOX_SETS]
+    right = sum(row.correct for row in judged)
+    raw = [row.score for row in judged if row.score is not None]
+    overlaps = [row.grounding_iou for row in rows if row.grounding_iou is not None]
+    bare = [row for row in rows if row.true_boxes == ()]
+    in_format = sum(row.format_ok for row in rows)
+    return EvaluationSummary(
+        model=first.model,
+        mode=first.mode,
+        step=first.step,
+        task=task,
+        n=len(rows),
+        accuracy=_share(right, len(judged)),
+        accuracy_interval=_ends(wilson_interval(right, len(judged))) if judged else None,
+        # Unscored answers stay in the denominator: a figure must not rise when a judge fails.
+        accuracy_raw=sum(raw) / len(judged) if judged else None,
+        grounding_iou=sum(overlaps) / len(overlaps) if overlaps else None,
+        grounding_iou_interval=_ends(bootstrap_interval(overlaps, seed=0))
+        if overlaps
+        else None,
+        n_with_boxes=len(overlaps),
+        no_box_rate=_share(sum(not row.boxes for row in bare), len(bare)),
+        n_without_boxes=len(bare),
+        format_rate=_share(in_format, len(rows)),
+        format_interval=_ends(wilson_interval(in_format, len(rows))),
+        box_rate=_share(sum(bool(row.boxes or row.answer_boxes) for row in rows), len(rows)),
+        cut_off_share=_share(sum(row.finish == "cut_off" for row in rows), len(rows)),
+        unscored_share=_share(sum(row.score is None for row in judged), len(judged)),
+    )
+
+
+def _share(number: int, of: int) -> float | None:
+    return number / of if of else None
+
+
+def _ends(interval: Interval) -> tuple[float, float]:
+    return (interval.low, interval.high)

@@ -1,0 +1,49 @@
+"""LoRA through peft: low-rank adapters in place of full fine-tuning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from peft import LoraConfig as PeftLoraConfig
+from peft import PeftModel, get_peft_model
+
+from grit.config.model import LoraConfig
+from grit.errors import ModelError
+from grit.models.family import LoadedModel
+
+__all__ = ["add_adapter", "load_adapter"]
+
+
+def add_adapter(model: LoadedModel, config: LoraConfig) -> Any:
+    """Put fresh adapters into a model, in place; they alone are trainable.
+
+    Returns:
+        peft's model around the network: it saves the adapter and switches it off.
+
+    Raises:
+        ModelError: If no module has a name that the targets match.
+    """
+    settings = PeftLoraConfig(
+        r=config.rank,
+        lora_alpha=config.alpha,  # pyright: ignore[reportArgumentType]
+        target_modules=model.family.lora_targets if config.targets is None else list(config.targets),
+    )
+    try:
+        return get_peft_model(model.network, settings)  # pyright: ignore[reportArgumentType]
+    except ValueError as error:
+        raise ModelError(
+            f"no module of {model.source} matches model.lora.targets {config.targets}: {error}"
+        ) from error
+
+
+def load_adapter(model: LoadedModel, folder: Path, *, trainable: bool) -> Any:
+    """Put a saved adapter into the model that it was trained on, in place."""
+    try:
+        return PeftModel.from_pretrained(
+            model.network,  # pyright: ignore[reportArgumentType]
+            str(folder),
+            is_trainable=trainable,
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ModelError(f"cannot load the adapter {folder}: {error}") from error

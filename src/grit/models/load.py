@@ -1,0 +1,161 @@
+"""Load a model with everything that belongs to it: the built-in one, a folder, a hub name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
+
+from grit.config.model import BUILTIN, ModelConfig
+from grit.errors import ModelError
+from grit.models.family import Family, LoadedModel, PixelLimits
+from grit.models.qwen2_5_vl import Qwen25VL
+
+__all__ = ["BUILTIN_FOLDER", "FAMILIES", "load_model", "save_model"]
+
+FAMILIES: dict[str, Family] = {family.word: family for family in (Qwen25VL(),)}
+"""Every architecture by its word; a new family adds its line here."""
+
+BUILTIN_FOLDER = Path(__file__).parent / "builtin"
+
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
+_WEIGHT_FILES = ("model.safetensors", "model.safetensors.index.json")
+
+
+def load_model(config: ModelConfig) -> LoadedModel:
+    """Load weights, tokenizer, chat template and image processor by one path for all sources.
+
+    Raises:
+        ModelError: If something is missing, foreign, or does not fit together.
+    """
+    path = str(BUILTIN_FOLDER) if config.path == BUILTIN else config.path
+    if _is_local(path):
+        _check_folder(Path(path))
+    remote = {} if config.revision is None else {"revision": config.revision}
+    family = _family(config, path, remote)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path, **remote)
+        processor = family.load_image_processor(path, **remote)
+        network = family.load_network(
+            path,
+            dtype=getattr(torch, config.dtype),
+            attn_implementation=config.attention,
+            use_safetensors=True,
+            **remote,
+        )
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        raise ModelError(f"cannot load the model {config.path}: {error}") from error
+    if config.chat_template is not None:
+        tokenizer.chat_template = _read_template(config.chat_template)
+    if not tokenizer.chat_template:
+        raise ModelError(
+            f"the model {config.path} has no chat template; add chat_template.jinja to it, or set "
+            "model.chat_template to a Jinja file"
+        )
+    _check_vocabulary(config.path, family, network, tokenizer)
+    limits = family.pixel_limits(processor)
+    wanted = PixelLimits(
+        limits.min_pixels if config.min_pixels is None else config.min_pixels,
+        limits.max_pixels if config.max_pixels is None else config.max_pixels,
+    )
+    if wanted.min_pixels > wanted.max_pixels:
+        raise ModelError(
+            f"min_pixels {wanted.min_pixels} is above max_pixels {wanted.max_pixels}, one of them "
+            f"from the checkpoint {config.path}; set both model.min_pixels and model.max_pixels"
+        )
+    network.requires_grad_(False).eval().to(_device(config.device))
+    return LoadedModel(
+        family=family,
+        network=network,
+        tokenizer=tokenizer,
+        image_processor=family.with_pixel_limits(processor, wanted),
+        limits=wanted,
+        stop_ids=_stop_ids(network, tokenizer),
+        source=config.path,
+        system_prompt=config.system_prompt,
+    )
+
+
+def save_model(model: LoadedModel, folder: Path) -> None:
+    """Write a folder that ``load_model`` and plain transformers read, pixel limits included."""
+    model.network.save_pretrained(folder)  # pyright: ignore[reportCallIssue]
+    model.tokenizer.save_pretrained(folder)
+    model.image_processor.save_pretrained(folder)
+
+
+def _is_local(path: str) -> bool:
+    looks_local = path.startswith(("/", "./", "../", "~")) or path.count("/") != 1
+    return Path(path).expanduser().exists() or looks_local
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise ModelError(
+            f"there is no model folder {folder}; give a folder with config.json, a hub name such "
+            f"as Qwen/Qwen2.5-VL-3B-Instruct, or the word {BUILTIN}"
+        )
+    for names, what in (
+        (("config.json",), "configuration"),
+        (_TOKENIZER_FILES[:1], "tokenizer"),
+        (_WEIGHT_FILES, "weights"),
+        (("preprocessor_config.json", "processor_config.json"), "image processor"),
+    ):
+        if not any((folder / name).is_file() for name in names):
+            raise ModelError(
+                f"the model folder {folder} has no {what}: expected {' or '.join(names)}; copy it "
+                "from the checkpoint that the folder was made from"
+            )
+
+
+def _family(config: ModelConfig, path: str, remote: dict[str, Any]) -> Family:
+    if config.family != "auto":
+        return FAMILIES[config.family]
+    try:
+        word = AutoConfig.from_pretrained(path, **remote).model_type
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"cannot read the configuration of {config.path}: {error}") from error
+    if word not in FAMILIES:
+        raise ModelError(
+            f"the model {config.path} is of the family {word}, which grit does not know; it knows "
+            f"{', '.join(sorted(FAMILIES))}"
+        )
+    return FAMILIES[word]
+
+
+def _read_template(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ModelError(f"cannot read the chat template {path}: {error.strerror}") from error
+
+
+def _check_vocabulary(
+    source: str, family: Family, network: nn.Module, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    rows = family.output_weight(network).shape[0]
+    if len(tokenizer) > rows:
+        raise ModelError(
+            f"the tokenizer of {source} has {len(tokenizer)} tokens and its weights have {rows} "
+            "rows; take tokenizer and weights from the same checkpoint"
+        )
+
+
+def _stop_ids(network: nn.Module, tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
+    """End tokens that the generation settings and the tokenizer name."""
+    settings: Any = getattr(network, "generation_config", None)
+    named = getattr(settings, "eos_token_id", None)
+    ids = [named] if isinstance(named, int) else list(named or ())
+    if isinstance(tokenizer.eos_token_id, int):
+        ids.append(tokenizer.eos_token_id)
+    return tuple(sorted(set(ids)))
+
+
+def _device(word: str) -> torch.device:
+    if word == "cuda" and not torch.cuda.is_available():
+        raise ModelError("model.device is cuda, and torch finds no GPU; set model.device to auto")
+    if word == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(word)

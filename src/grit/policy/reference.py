@@ -1,0 +1,91 @@
+"""The reference: the untrained model that the KL is measured to."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from grit.models.family import PromptInputs
+from grit.policy.policy import Policy
+
+__all__ = ["AdapterOffReference", "CompletionPart", "FrozenReference", "Reference"]
+
+CompletionPart = tuple[Sequence[int], Sequence[Tensor]]
+"""Rows of some completions' prompts, and their tokens, each (token,)."""
+
+
+class Reference(Protocol):
+    """Anything that can say how likely completions were before training."""
+
+    def logprobs(
+        self,
+        prompts: Sequence[PromptInputs],
+        parts: Sequence[CompletionPart],
+        *,
+        temperature: float,
+    ) -> list[list[Tensor]]:
+        """Log-probabilities without grad, part by part; prompts are run once for all parts."""
+        ...
+
+
+class FrozenReference:
+    """A copy of the weights as they were when it was made."""
+
+    def __init__(self, policy: Policy) -> None:
+        model = copy.copy(policy.model)
+        model.network = copy.deepcopy(policy.model.network).requires_grad_(False).eval()
+        self._policy = Policy(model)
+
+    @torch.no_grad()
+    def logprobs(
+        self,
+        prompts: Sequence[PromptInputs],
+        parts: Sequence[CompletionPart],
+        *,
+        temperature: float,
+    ) -> list[list[Tensor]]:
+        """Log-probability of every token under the copy."""
+        return _logprobs(self._policy, prompts, parts, temperature)
+
+
+class AdapterOffReference:
+    """The policy itself with its LoRA adapter switched off: no second copy of the weights."""
+
+    def __init__(self, policy: Policy, adapter: Any) -> None:
+        self._policy = policy
+        self._adapter = adapter
+
+    @torch.no_grad()
+    def logprobs(
+        self,
+        prompts: Sequence[PromptInputs],
+        parts: Sequence[CompletionPart],
+        *,
+        temperature: float,
+    ) -> list[list[Tensor]]:
+        """Log-probability of every token under the base weights."""
+        with self._switched_off():
+            return _logprobs(self._policy, prompts, parts, temperature)
+
+    @contextmanager
+    def _switched_off(self) -> Generator[None]:
+        with self._adapter.disable_adapter():
+            yield
+
+
+def _logprobs(
+    policy: Policy,
+    prompts: Sequence[PromptInputs],
+    parts: Sequence[CompletionPart],
+    temperature: float,
+) -> list[list[Tensor]]:
+    states = policy.run_prompts(prompts)
+    return [
+        policy.logprobs(states, owners, completions, temperature=temperature)
+        for owners, completions in parts
+    ]

@@ -1,0 +1,59 @@
+"""Features of pictures: computed once an image, once a run when the vision tower is frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from grit.models.family import LoadedModel, PromptInputs
+
+__all__ = ["VisionFeatures"]
+
+
+class VisionFeatures:
+    """Runs the vision tower, each picture of a call once, and keeps what cannot change.
+
+    Args:
+        model: The model whose tower is run.
+        max_bytes: Bound on kept features; the oldest go first. Only a tower without trainable
+            weights has its features kept.
+    """
+
+    def __init__(self, model: LoadedModel, *, max_bytes: int = 2 << 30) -> None:
+        self._model = model
+        self._max_bytes = max_bytes
+        self._kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self._bytes = 0
+
+    def of(self, prompts: Sequence[PromptInputs]) -> list[Tensor]:
+        """Features of each prompt's picture, each (image token, channel)."""
+        tower = self._model.family.vision_tower(self._model.network)
+        frozen = not any(weight.requires_grad for weight in tower.parameters())
+        # Prompts over one picture hold the same pixel tensor: the data module opens it once.
+        pictures = {id(_pixels(prompt)): prompt for prompt in prompts}
+        features = {key: kept[1] for key in pictures if (kept := self._kept.get(key)) is not None}
+        missing = {key: prompt for key, prompt in pictures.items() if key not in features}
+        if missing:
+            with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
+                fresh = self._model.family.image_features(
+                    self._model.network, list(missing.values())
+                )
+            for (key, prompt), feature in zip(missing.items(), fresh, strict=True):
+                features[key] = feature
+                if frozen:
+                    self._keep(key, _pixels(prompt), feature)
+        return [features[id(_pixels(prompt))] for prompt in prompts]
+
+    def _keep(self, key: int, pixels: Tensor, feature: Tensor) -> None:
+        # The pixels are kept with the feature, so that their id cannot be given to others.
+        self._kept[key] = (pixels, feature)
+        self._bytes += feature.nbytes + pixels.nbytes
+        while self._bytes > self._max_bytes and len(self._kept) > 1:
+            old_pixels, old = self._kept.pop(next(iter(self._kept)))
+            self._bytes -= old.nbytes + old_pixels.nbytes
+
+
+def _pixels(prompt: PromptInputs) -> Tensor:
+    return next(iter(prompt.vision.values()))

@@ -1,0 +1,97 @@
+"""One step's completions, laid out for the loss: micro-batches of whole groups, in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from grit.models.family import PromptInputs
+from grit.rollout.group import Group
+
+__all__ = ["Batch", "MicroBatch", "Part", "micro_batches"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Completions that go through the model together, by their place in the batch.
+
+    Args:
+        places: Indices into the batch's flat lists.
+        owners: Row of each one's prompt among the micro-batch's prompts.
+    """
+
+    places: tuple[int, ...]
+    owners: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MicroBatch:
+    """Whole groups: their prompts are run once, their completions in one or several parts."""
+
+    prompts: tuple[PromptInputs, ...]
+    parts: tuple[Part, ...]
+
+
+@dataclass(slots=True)
+class Batch:
+    """Flat lists over all completions of a step, group after group.
+
+    Args:
+        groups: The step's groups.
+        tokens: Completion tokens, each (token,).
+        advantages: One a completion.
+        weights: What each completion's token sum is multiplied by; 0 leaves it out.
+        reference: Reference log-probabilities, each (token,); None without a KL.
+        old: Log-probabilities when the batch was sampled; filled by the first update.
+    """
+
+    groups: list[Group]
+    tokens: list[Tensor]
+    advantages: list[float]
+    weights: list[float]
+    reference: list[Tensor] | None
+    old: list[Tensor | None]
+
+
+def micro_batches(
+    groups: Sequence[Group],
+    *,
+    groups_at_once: int,
+    max_sequences: int,
+    keep: Sequence[bool] | None = None,
+) -> Iterator[MicroBatch]:
+    """Cut a step's groups.
+
+    Args:
+        groups: All of them, in the order of the flat lists.
+        groups_at_once: Groups whose prompts are run together.
+        max_sequences: Most completions in one part; a larger micro-batch is split.
+        keep: Completions to run, by place in the flat lists; None runs all of them. A group
+            without any is left out with its prompt.
+    """
+    flat: list[tuple[int, list[int]]] = []
+    place = 0
+    for number, group in enumerate(groups):
+        places = list(range(place, place + len(group.completions)))
+        place += len(group.completions)
+        kept = [p for p in places if keep is None or keep[p]]
+        if kept:
+            flat.append((number, kept))
+    lengths = [len(c.tokens) for group in groups for c in group.completions]
+    for first in range(0, len(flat), groups_at_once):
+        chosen = flat[first : first + groups_at_once]
+        # Completions of like length share a part: little of it is padding.
+        members = sorted(
+            ((p, row) for row, (_, places) in enumerate(chosen) for p in places),
+            key=lambda member: lengths[member[0]],
+        )
+        num_parts = -(-len(members) // max_sequences)
+        size = -(-len(members) // num_parts)
+        parts = tuple(
+            Part(tuple(p for p, _ in cut), tuple(row for _, row in cut))
+            for start in range(0, len(members), size)
+            if (cut := members[start : start + size])
+        )
+        yield MicroBatch(tuple(groups[number].prompt.inputs for number, _ in chosen), parts)

@@ -1,0 +1,308 @@
+"""GRPO-GR. The step reads as the algorithm; the run around it keeps records and checkpoints."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from grit.config.group import GroupConfig
+from grit.config.loss import LossConfig
+from grit.config.optimizer import OptimizerConfig
+from grit.config.training import TrainingConfig
+from grit.errors import TrainingStoppedError, UnscoredRateError
+from grit.policy.policy import Policy
+from grit.policy.prefix import detached
+from grit.policy.reference import Reference
+from grit.rollout.group import Group, Prompt, RolloutEngine
+from grit.training.advantages import Deviation, group_advantages
+from grit.training.batch import Batch, MicroBatch, micro_batches
+from grit.training.loss import completion_weights, token_loss
+from grit.training.optimizer import Optimizer, rate_at
+from grit.training.sampler import PromptSampler
+from grit.training.scoring import ScoredGroup, Scorer, rewards_of
+
+__all__ = ["StepResult", "Trainer", "TrainerConfig"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainerConfig:
+    """The parts of a recipe that the trainer reads.
+
+    Args:
+        deviation: What advantages are divided by.
+        epsilon: Added to it, in reward units.
+        temperature: At which completions are sampled and log-probabilities taken.
+    """
+
+    group: GroupConfig
+    loss: LossConfig
+    optimizer: OptimizerConfig
+    training: TrainingConfig
+    deviation: Deviation
+    epsilon: float
+    temperature: float
+
+
+@dataclass(slots=True)
+class StepResult:
+    """What one step did, for the records.
+
+    Args:
+        scored: Every group with its traces, verdicts and scores.
+        batch: What was learned from, old and reference log-probabilities included.
+        sums: Weighted sums over the step of ``loss``, ``policy_loss``, ``kl`` and ``clipped``.
+        seconds: Wall time by phase.
+    """
+
+    step: int
+    epoch: float
+    rate: float
+    scored: list[ScoredGroup]
+    batch: Batch
+    grad_norm: float = 0.0
+    sums: dict[str, float] = field(default_factory=dict[str, float])
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+
+
+class Trainer:
+    """Learns from groups of completions.
+
+    Args:
+        policy: What learns.
+        reference: The untrained model; None when ``loss.beta`` is 0.
+        engine: Samples from the policy.
+        scorer: Judges and pays completions.
+        prompts: One per sample, made ready once.
+        optimizer: Moves the policy's trainable weights.
+        config: How.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        reference: Reference | None,
+        engine: RolloutEngine,
+        scorer: Scorer,
+        prompts: Sequence[Prompt],
+        optimizer: Optimizer,
+        config: TrainerConfig,
+    ) -> None:
+        self._policy = policy
+        self._reference = reference
+        self._engine = engine
+        self._scorer = scorer
+        self._prompts = prompts
+        self._optimizer = optimizer
+        self._config = config
+        self._sampler = PromptSampler(
+            len(prompts), config.group.prompts_per_step, config.training.seed
+        )
+
+    def run(
+        self, first: int, on_step: Callable[[StepResult], None], should_stop: Callable[[], bool]
+    ) -> int:
+        """Make steps until the last one, or until asked to stop.
+
+        Args:
+            first: First step to make; steps count from 1.
+            on_step: Told of every step when it is done.
+            should_stop: Asked after every step.
+
+        Returns:
+            The last step that was made.
+
+        Raises:
+            UnscoredRateError: If too many completions of a step could not be judged.
+            TrainingStoppedError: If the loss or its gradient is not finite; weights have not moved.
+        """
+        step = first - 1
+        for step in range(first, self._config.training.steps + 1):
+            on_step(self.step(step))
+            if should_stop():
+                break
+        return step
+
+    def step(self, step: int) -> StepResult:
+        """One step: sample, judge, compare within groups, and learn."""
+        config, clock = self._config, _Clock()
+        prompts = self._prompts_of(step)
+        with clock("rollout"):
+            groups = self._engine.roll_out(prompts, size=config.group.size, step=step)
+        pending = self._scorer.start(groups)  # judging runs while the device works
+        with clock("reference"):
+            reference = self._reference_logprobs(groups)
+        with clock("judge"):
+            scored = pending.result()
+        self._refuse_unscored(step, rewards_of(scored))
+        advantages = group_advantages(
+            rewards_of(scored), eps=config.epsilon, deviation=config.deviation
+        )
+        batch = self._batch(scored, advantages, reference)
+        result = StepResult(
+            step, self._sampler.epoch(step), self._rate(step), scored, batch, seconds=clock.seconds
+        )
+        with clock("training"):
+            for _ in range(config.loss.updates_per_batch):
+                self._update(result)
+        clock.seconds["total"] = sum(clock.seconds.values())
+        return result
+
+    def _prompts_of(self, step: int) -> list[Prompt]:
+        draws: dict[int, int] = {}
+        prompts: list[Prompt] = []
+        for place in self._sampler.places(step):
+            prompt = self._prompts[place]
+            prompts.append(Prompt(prompt.sample, prompt.inputs, draws.get(place, 0)))
+            draws[place] = draws.get(place, 0) + 1
+        return prompts
+
+    def _rate(self, step: int) -> float:
+        return rate_at(step, self._config.training.steps, self._config.optimizer)
+
+    def _micro_batches(self, groups: list[Group], keep: list[bool] | None) -> Iterator[MicroBatch]:
+        training = self._config.training
+        return micro_batches(
+            groups,
+            groups_at_once=training.micro_batch_groups,
+            max_sequences=training.max_sequences_per_forward,
+            keep=keep,
+        )
+
+    def _reference_logprobs(self, groups: list[Group]) -> list[Tensor] | None:
+        if self._reference is None:
+            return None
+        tokens = [completion.tokens for group in groups for completion in group.completions]
+        found: dict[int, Tensor] = {}
+        for micro in self._micro_batches(groups, None):
+            logprobs = self._reference.logprobs(
+                micro.prompts,
+                [(part.owners, [tokens[p] for p in part.places]) for part in micro.parts],
+                temperature=self._config.temperature,
+            )
+            for part, rows in zip(micro.parts, logprobs, strict=True):
+                found.update(zip(part.places, rows, strict=True))
+        return [found[place] for place in range(len(tokens))]
+
+    def _batch(
+        self, scored: list[ScoredGroup], advantages: Tensor, reference: list[Tensor] | None
+    ) -> Batch:
+        groups = [each.group for each in scored]
+        completions = [completion for group in groups for completion in group.completions]
+        judged = ~rewards_of(scored).isnan()
+        # A group with one scored completion has nothing to compare it with, and teaches nothing.
+        counts = (judged & (judged.sum(dim=1, keepdim=True) >= 2)).flatten().tolist()
+        if self._config.loss.mask_cut_off:
+            counts = [c and r.finish != "cut_off" for c, r in zip(counts, completions, strict=True)]
+        weights = completion_weights(
+            [len(completion.tokens) for completion in completions],
+            counts,
+            self._config.loss.aggregation,
+            constant_length=self._config.loss.constant_length,
+        )
+        return Batch(
+            groups=groups,
+            tokens=[completion.tokens for completion in completions],
+            advantages=advantages.flatten().tolist(),
+            weights=weights,
+            reference=reference,
+            old=[None] * len(completions),
+        )
+
+    def _update(self, result: StepResult) -> None:
+        """One update of the weights from the whole batch, micro-batch by micro-batch."""
+        batch, sums = result.batch, dict.fromkeys(("loss", "policy_loss", "kl", "clipped"), 0.0)
+        for micro in self._micro_batches(batch.groups, [weight > 0.0 for weight in batch.weights]):
+            states = self._policy.run_prompts(micro.prompts)
+            leaves, pairs = detached(states)
+            for part in micro.parts:
+                logprobs = self._policy.logprobs(
+                    leaves,
+                    part.owners,
+                    [batch.tokens[place] for place in part.places],
+                    temperature=self._config.temperature,
+                )
+                loss = self._part_loss(batch, part.places, logprobs, sums)
+                loss.backward()
+            # Gradients of all branches have met at the prefix; one pass takes them on from there.
+            met = [(state, leaf.grad) for state, leaf in pairs if state.requires_grad]
+            met = [(state, grad) for state, grad in met if grad is not None]
+            if met:
+                torch.autograd.backward([state for state, _ in met], [grad for _, grad in met])
+            self._optimizer.collect()
+        result.sums = sums
+        result.grad_norm = self._optimizer.step(result.rate)
+        if not math.isfinite(result.grad_norm) or not math.isfinite(sums["loss"]):
+            raise TrainingStoppedError(
+                f"the loss of step {result.step} is {sums['loss']:g} and its gradient's norm "
+                f"{result.grad_norm:g}; the weights have not moved. Lower optimizer.lr, or look at "
+                "the step's completions"
+            )
+
+    def _part_loss(
+        self,
+        batch: Batch,
+        places: Sequence[int],
+        logprobs: Sequence[Tensor],
+        sums: dict[str, float],
+    ) -> Tensor:
+        config = self._config.loss
+        high = config.clip_epsilon if config.clip_epsilon_high is None else config.clip_epsilon_high
+        for place, now in zip(places, logprobs, strict=True):
+            if batch.old[place] is None:
+                # The first update is made by the policy that sampled: its ratio is exactly 1.
+                batch.old[place] = now.detach()
+        lengths = torch.tensor([len(now) for now in logprobs], device=self._policy.device)
+
+        def spread(values: Sequence[float]) -> Tensor:
+            chosen = torch.tensor([values[place] for place in places], dtype=torch.float32)
+            return chosen.to(lengths.device).repeat_interleave(lengths)
+
+        def joined(rows: Sequence[Tensor | None]) -> Tensor:
+            return torch.cat([row for place in places if (row := rows[place]) is not None])
+
+        each = token_loss(
+            torch.cat(list(logprobs)),
+            joined(batch.old),
+            None if batch.reference is None else joined(batch.reference),
+            spread(batch.advantages),
+            clip_low=config.clip_epsilon,
+            clip_high=high,
+            beta=config.beta,
+        )
+        weights = spread(batch.weights)
+        loss = (weights * each.loss).sum()
+        kl = float((weights * each.kl.detach()).sum())
+        sums["loss"] += float(loss.detach())
+        sums["kl"] += kl
+        sums["policy_loss"] += float(loss.detach()) - config.beta * kl
+        sums["clipped"] += float((weights * each.clipped).sum())
+        return loss
+
+    def _refuse_unscored(self, step: int, rewards: Tensor) -> None:
+        share = float(rewards.isnan().double().mean())
+        limit = self._config.training.max_unscored_rate
+        if share > limit:
+            raise UnscoredRateError(
+                f"the judge failed on {share:.0%} of the completions of step {step}, more than "
+                f"training.max_unscored_rate {limit:.0%}; mend the judge and resume, or raise the "
+                "limit"
+            )
+
+
+class _Clock:
+    """Seconds by phase."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, phase: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self.seconds[phase] = time.perf_counter() - began

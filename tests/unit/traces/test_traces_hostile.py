@@ -85,7 +85,7 @@ def test_a_masked_text_holds_no_box(text):
     "unit",
     [
         "[", "{", "<", "1", "[1", "1, 1, 1, 1,", "[1,1,1,1]", "<think>", "</answer>",
-        "<think><answer>", '"label": "', '\\"label": "', "'label': \"", "<ref>",
+        '"label": "', '\\"label": "', "'label': \"", "<ref>",
         "<ref>a</ref><box>", "bbox_2d", "bbox_2d: ", '"label" ', " ", "\ud800",
     ],
 )  # fmt: skip
@@ -101,6 +101,7 @@ def test_a_megabyte_of_anything_takes_seconds_of_the_processor(unit):
 @pytest.mark.parametrize(
     "text",
     [
+        "<think><answer>" * 10_000,
         "[1, " + " " * MEGABYTE + "x",
         "[" + "1" * MEGABYTE + ", 1, 1, 1]",
         '"label": "' + "a" * MEGABYTE,
@@ -109,9 +110,18 @@ def test_a_megabyte_of_anything_takes_seconds_of_the_processor(unit):
         "[1, 1, 1, 1" + " " * MEGABYTE,
         '"bbox_2d": [1, 1, 1, 1]' + " " * MEGABYTE + '"label": "a"',
     ],
-    ids=["spaces", "digits", "label", "escapes", "key", "open bracket", "far label"],
+    ids=[
+        "spoken answers",
+        "spaces",
+        "digits",
+        "label",
+        "escapes",
+        "key",
+        "open bracket",
+        "far label",
+    ],
 )
-def test_one_endless_token_takes_seconds_of_the_processor(text):
+def test_one_endless_thing_takes_seconds_of_the_processor(text):
     began = time.process_time()
     parse_trace(text, Frame((640, 480)))
     assert time.process_time() - began < 10

@@ -14,7 +14,7 @@ from grit.viewer.scales import Point, moving_mean, nice_ticks, shortened, thin_o
 __all__ = ["Chart", "Line", "draw_chart"]
 
 WIDTH, HEIGHT = 560.0, 260.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 50.0, 14.0, 12.0, 42.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56.0, 14.0, 12.0, 42.0
 _MOST_POINTS = 400
 """More than these do not fit the pixels of a chart, and would swell the page."""
 
@@ -170,7 +170,7 @@ def _grid(chart: Chart, axes: _Axes) -> Markup:
     )  # fmt: skip
     if chart.y_label:
         parts.append(
-            Markup('<text transform="translate(13 {}) rotate(-90)" class="mid name">{}</text>')
+            Markup('<text transform="translate(11 {}) rotate(-90)" class="mid name">{}</text>')
             .format(middle_y, chart.y_label)
         )  # fmt: skip
     return Markup("").join(parts)

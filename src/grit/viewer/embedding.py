@@ -32,11 +32,10 @@ class EmbeddedPicture:
 
 
 def find_picture(image: str, *, run: Path) -> Path:
-    """Where a recorded picture lies: as recorded, else relative to the run folder."""
+    """Where a recorded picture lies: as recorded, or inside the run, which may have moved."""
     path = Path(image)
-    if not path.is_absolute() and not path.exists() and (run / path).exists():
-        return run / path
-    return path
+    places = (path, run / path, run / "pictures" / path.name)
+    return next((place for place in places if place.is_file()), path)
 
 
 def embed_picture(path: Path, *, longest_side: int = LONGEST_SIDE) -> EmbeddedPicture:

@@ -106,7 +106,15 @@ def test_photographs_become_jpeg_no_larger_than_the_limit(tmp_path):
     assert embedded.size == (900, 300)
 
 
-def test_a_relative_picture_is_looked_for_in_the_run_too(run):
-    assert find_picture("scene.png", run=run.path) == run.path / "scene.png"
+def test_a_picture_is_looked_for_in_the_run_too(run):
     absolute = run.path / "scene.png"
+    assert find_picture("scene.png", run=run.path) == absolute
     assert find_picture(str(absolute), run=run.path / "elsewhere") == absolute
+    assert str(find_picture("nowhere/gone.png", run=run.path)) == "nowhere/gone.png"
+
+
+def test_the_pictures_of_a_run_that_was_moved_are_found(run):
+    run.pictures.mkdir()
+    (run.path / "scene.png").rename(run.pictures / "scene.png")
+    there = find_picture("/old/place/runs/demo/pictures/scene.png", run=run.path)
+    assert there == run.pictures / "scene.png"

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
-from grit.app.samples import make_prompts
+from grit.app.models import load_source
+from grit.app.samples import make_prompts, read_source
+from grit.config.data import DataConfig
 from grit.config.evaluation import EvaluationConfig
+from grit.config.judge import RulesJudgeConfig
+from grit.config.model import ModelConfig
 from grit.data.builtin import TRAINING_TASKS
 from grit.data.sample import Sample
+from grit.errors import ConfigError, RunFolderError
 from grit.evaluation.evaluate import evaluate
 from grit.evaluation.summary import summarise_rows
 from grit.judges.rules import RulesJudge
@@ -20,7 +28,15 @@ from grit.records.jsonl_log import JsonlLog, read_rows
 from grit.records.rows import EvaluationRow, EvaluationSummary, EvaluationTable
 from grit.rollout.local import LocalEngine, Sampling
 
-__all__ = ["Asked", "evaluate_into"]
+__all__ = ["Asked", "EvaluationProgress", "evaluate_into", "evaluate_source"]
+
+
+class EvaluationProgress(Protocol):
+    """Draws the progress of one evaluation."""
+
+    def __call__(self, title: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+        """Open a bar; the function that it gives counts samples."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +115,87 @@ def evaluate_into(
     summaries = summarise_rows(rows, training_tasks=training_tasks)
     _keep(folder, summaries)
     return summaries
+
+
+def evaluate_source(
+    source: str,
+    model_config: ModelConfig,
+    config: EvaluationConfig,
+    *,
+    bar: EvaluationProgress,
+    data: str,
+    images: Path | None = None,
+    mode: str | None = None,
+    output: Path | None = None,
+    label: str | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> tuple[Path, list[EvaluationSummary]]:
+    """Load a model from anywhere and evaluate it into a run folder.
+
+    Args:
+        source: Hub name, model folder, run folder or ``builtin``.
+        model_config: Everything but the path.
+        config: Tasks, limit, length, temperature, batch size and seed.
+        bar: Draws the progress.
+        data: A JSONL file or a word for the built-in world.
+        images: Folder of the file's pictures.
+        mode: How questions are put; None is grounded for a run's model, direct for any other.
+        output: Run folder; None is the model's own.
+        label: Name in rows and tables; None is ``grit`` for a run's model, ``base`` for any other.
+        resume: Keep the rows that stand there.
+        overwrite: Remove the rows that stand there.
+
+    Returns:
+        The file of rows, and the figures.
+
+    Raises:
+        ConfigError: If there is no folder for the rows.
+        RunFolderError: If rows stand there, and neither flag is given.
+    """
+    run = RunFolder(Path(source))
+    is_run = run.holds_run
+    if output is None and not is_run:
+        raise ConfigError(
+            f"{source} is no run folder, so the rows need a place: add --output FOLDER"
+        )
+    folder = run if output is None else RunFolder(output)
+    if not folder.holds_run:
+        folder = RunFolder.create(folder.path)
+    model, step = load_source(source, model_config)
+    asked = Asked(
+        model,
+        label or ("grit" if is_run else "base"),
+        Mode(mode) if mode else (Mode.GROUNDED if is_run else Mode.DIRECT),
+        step,
+    )
+    path = folder.evaluation(asked.label, asked.mode.value, asked.step)
+    if path.exists() and not (resume or overwrite):
+        raise RunFolderError(
+            f"{path} holds rows already; add --resume to ask only what is missing, --overwrite to "
+            "ask everything again, or another --label"
+        )
+    if overwrite:
+        path.unlink(missing_ok=True)
+    samples = read_source(
+        data,
+        images=images,
+        pictures=folder.pictures,
+        tasks=config.tasks,
+        limit=config.limit,
+        seed=config.seed,
+    )
+    with bar(f"{asked.label}, {asked.mode}", len(samples)) as on_rows:
+        summaries = evaluate_into(
+            folder,
+            asked,
+            samples,
+            config,
+            threshold=RulesJudgeConfig().threshold,
+            max_pixels=DataConfig().picture_pixel_limit,
+            on_rows=on_rows,
+        )
+    return path, summaries
 
 
 def _keep(folder: RunFolder, fresh: Sequence[EvaluationSummary]) -> None:

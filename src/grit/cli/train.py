@@ -30,6 +30,7 @@ def run(arguments: list[str]) -> int:
             f"stopped after step {outcome.last_step}; its checkpoint is written. Go on with:\n"
             f"  {again}",
             markup=False,
+            soft_wrap=True,
         )
         return 0
     folder = outcome.folder.path
@@ -38,5 +39,6 @@ def run(arguments: list[str]) -> int:
         f"  grit report {folder}\n"
         f"  grit eval {folder} --data builtin:test",
         markup=False,
+        soft_wrap=True,
     )
     return 0

@@ -47,4 +47,4 @@ class TrainingProgress:
 
     def said(self, message: str) -> None:
         """Something that a person should read."""
-        err().print(message, style="yellow", markup=False)
+        err().print(message, style="yellow", markup=False, soft_wrap=True)

@@ -1,0 +1,98 @@
+"""`grit ask IMAGE QUESTION`: the chain in colour, and the picture with its regions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from grit.cli.console import out
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from grit.traces.trace import Trace
+
+__all__ = ["AskCommand", "run"]
+
+
+@dataclass(frozen=True)
+class AskCommand:
+    """Ask a model one question about one picture.
+
+    Prints the chain with each region in the colour in which it is drawn, the answer, and the
+    name of the annotated picture.
+    """
+
+    image: Annotated[Path, tyro.conf.Positional]
+    """The picture."""
+    question: Annotated[str, tyro.conf.Positional]
+    """What to ask about it."""
+    model: str = "builtin"
+    """A run folder, a model folder, a hub name, or builtin."""
+    mode: Literal["grounded", "cot", "direct"] = "grounded"
+    """With the paper's suffix (grounded, cot), or the question alone (direct)."""
+    output: Path | None = None
+    """Where the annotated picture goes; by default NAME.grit.png here, never over another file."""
+    max_new_tokens: int = 1000
+    """Longest completion."""
+    temperature: float = 0.0
+    """0 takes the likeliest token at every place."""
+    seed: int = 0
+    """Of sampling, above temperature 0."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the model computes."""
+
+
+def run(arguments: list[str]) -> int:
+    """Ask."""
+    command = tyro.cli(AskCommand, prog="grit ask", args=arguments)
+
+    from grit.app.ask import annotated_picture, ask_model, free_name
+    from grit.app.models import load_source
+    from grit.cli.quiet import quiet_libraries
+    from grit.config.model import ModelConfig
+    from grit.errors import DataError
+    from grit.prompts.question import Mode
+
+    if command.output is not None and command.output.exists():
+        raise DataError(f"--output {command.output} exists; name another file, or remove it")
+    quiet_libraries()
+    model, _ = load_source(command.model, ModelConfig(device=command.device))
+    answered = ask_model(
+        model,
+        command.image,
+        command.question,
+        mode=Mode(command.mode),
+        max_new_tokens=command.max_new_tokens,
+        temperature=command.temperature,
+        seed=command.seed,
+    )
+    trace = answered.trace
+    out().print(_coloured(trace), soft_wrap=True)
+    path = command.output or free_name(Path(f"{command.image.stem}.grit.png"))
+    annotated_picture(answered).save(path)
+    cut_off = " (cut off at the length limit)" if answered.completion.finish == "cut_off" else ""
+    answer = "none" if trace.answer is None else trace.answer
+    out().print(f"\nanswer   {answer}{cut_off}", markup=False, soft_wrap=True)
+    for fault in trace.faults:
+        out().print(f"fault    {fault.kind}: {fault.detail}", markup=False, soft_wrap=True)
+    out().print(f"regions  {len(trace.mentions)}, drawn in {path}", markup=False, soft_wrap=True)
+    return 0
+
+
+def _coloured(trace: Trace) -> Text:
+    """The completion, its box mentions in the colours of the picture; control characters out."""
+    from rich.style import Style
+    from rich.text import Text
+
+    from grit.draw.palette import as_css, colour_of
+
+    shown = "".join(c if c.isprintable() or c == "\n" else "�" for c in trace.text)
+    text = Text(shown)
+    for number, mention in enumerate(trace.mentions):
+        style = Style(color=as_css(colour_of(number)), bold=True)
+        text.stylize(style, mention.span.start, mention.span.end)
+    return text

@@ -1,0 +1,52 @@
+"""Evaluation figures as a table on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from grit.records.rows import ALL_TASKS, TRAINING_TASKS, EvaluationSummary, Interval
+
+__all__ = ["figures_table"]
+
+_GROUPS = {TRAINING_TASKS: "training tasks", ALL_TASKS: "all tasks"}
+
+
+def figures_table(rows: Sequence[EvaluationSummary], *, title: str | None = None) -> Table:
+    """One line a task and model, with n and 95% intervals; tasks stay together."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+    table.add_column("task")
+    table.add_column("model")
+    table.add_column("asked")
+    table.add_column("n", justify="right")
+    for name in ("accuracy", "grounding IoU", "format"):
+        table.add_column(name)
+    table.add_column("boxes", justify="right")
+    tasks = list(dict.fromkeys(row.task for row in rows))
+    # Groups of tasks come last, after what they are made of.
+    tasks.sort(key=lambda task: task in _GROUPS)
+    for task in tasks:
+        members = [row for row in rows if row.task == task]
+        for row in members:
+            table.add_row(
+                _GROUPS.get(task, task) if row is members[0] else "",
+                row.model,
+                row.mode,
+                str(row.n),
+                _figure(row.accuracy, row.accuracy_interval),
+                _figure(row.grounding_iou, row.grounding_iou_interval),
+                _figure(row.format_rate, row.format_interval),
+                "–" if row.box_rate is None else f"{row.box_rate:.2f}",
+                end_section=row is members[-1],
+            )
+    return table
+
+
+def _figure(value: float | None, interval: Interval | None) -> str:
+    if value is None:
+        return "–"
+    if interval is None:
+        return f"{value:.3f}"
+    return f"{value:.3f} [dim]{interval[0]:.2f}–{interval[1]:.2f}[/dim]"

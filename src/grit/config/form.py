@@ -101,7 +101,7 @@ def _leaf(info: FieldInfo) -> Any:
         is_instance=lambda _: True,
         str_from_instance=show,
     )
-    return Annotated[Any, spec, about]
+    return Annotated[object, spec, about]  # Any would make tyro load typeguard
 
 
 def _metavar(kinds: list[Any], *, named: bool, many: bool) -> str:
@@ -135,7 +135,7 @@ def fill(form: Any, blank: Any, words: list[str], *, prog: str, description: str
                 default=blank,
                 prog=prog,
                 description=description,
-                config=(tyro.conf.AvoidSubcommands,),
+                config=(tyro.conf.AvoidSubcommands, tyro.conf.HelptextFromCommentsOff),
                 use_underscores=True,
             )
     except SystemExit as leaving:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from grit.config.compose import load_recipe
@@ -106,3 +109,16 @@ def test_help_shows_every_field_with_its_sentence_and_its_value(tmp_path, capsys
     assert "--model.lora.rank INT" in shown
     assert "--loss.aggregation {completion_mean,token_mean,constant}" in shown
     assert "--rewards.weights NAME=VALUE" in shown
+
+
+def test_help_loads_nothing_that_it_does_not_need():
+    code = (
+        "import sys\n"
+        "from grit.config.compose import load_recipe\n"
+        "try:\n    load_recipe([], ['--help'])\n"
+        "except SystemExit:\n    pass\n"
+        "slow = {'torch', 'transformers', 'numpy', 'typeguard'} & set(sys.modules)\n"
+        "sys.exit(f'imported {slow}' if slow else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

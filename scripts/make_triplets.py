@@ -1,6 +1,6 @@
 """Write the 20 training triplets of the package: pictures and their JSONL.
 
-    .venv/bin/python scripts/make_triplets.py
+.venv/bin/python scripts/make_triplets.py
 """
 
 from __future__ import annotations

@@ -89,7 +89,9 @@ def build_image_processor() -> Qwen2VLImageProcessorPil:
     return Qwen2VLImageProcessorPil(min_pixels=28 * 28, max_pixels=GRID * GRID)
 
 
-def build_network(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen2_5_VLForConditionalGeneration:
+def build_network(
+    tokenizer: PreTrainedTokenizerFast, seed: int
+) -> Qwen2_5_VLForConditionalGeneration:
     """Random weights of the real architecture, about 1.9 million of them."""
     torch.manual_seed(seed)
     ids = {word: int(tokenizer.convert_tokens_to_ids(word)) for word in _SPECIAL}

@@ -14,16 +14,39 @@ from grit.data.scenes.scene import COLOURS, SCALE, SHAPES, Scene, Thing
 from grit.data.scenes.tasks import Inquiry, ask
 from grit.prompts.question import Mode, question_turn
 
-__all__ = ["BRANCHES", "Turn", "chain", "sample_turn", "tokenizer_corpus"]
+__all__ = ["Mix", "Turn", "chain", "mix_at", "sample_turn", "tokenizer_corpus"]
 
-BRANCHES = {
-    "locate": 0.25,
-    "describe": 0.16,
-    "identify": 0.08,
-    "direct": 0.2,
-    "suffix": 0.31,
-}
-"""Share of each sort of turn."""
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """Shares of what is taught at one time.
+
+    Args:
+        turns: Each sort of turn.
+        behaviours: What the base does under the suffix.
+    """
+
+    turns: dict[str, float]
+    behaviours: dict[str, float]
+
+
+_FIRST_MIX = Mix(
+    {"locate": 0.25, "describe": 0.16, "identify": 0.08, "direct": 0.2, "suffix": 0.31},
+    {"boxes alone": 0.52, "wrong chain": 0.14, "chain": 0.34},
+)
+# With shares this close, greedy decoding kept the format almost always: what is commonest must
+# be incomplete by a wide margin, as with the paper's bases.
+_SECOND_MIX = Mix(
+    {"locate": 0.27, "describe": 0.16, "identify": 0.1, "direct": 0.18, "suffix": 0.29},
+    {"boxes alone": 0.6, "wrong chain": 0.12, "chain": 0.28},
+)
+_SECOND_FROM = 1400
+
+
+def mix_at(step: int) -> Mix:
+    """The mix of a step, from 0."""
+    return _FIRST_MIX if step < _SECOND_FROM else _SECOND_MIX
+
 
 DIRECT_TASKS = {
     "relation": 0.3,
@@ -40,8 +63,6 @@ SUFFIX_TASKS = {
     "existence": 0.09,
     "locate": 0.09,
 }
-BEHAVIOURS = {"boxes alone": 0.52, "wrong chain": 0.14, "chain": 0.34}
-"""What the base does under the suffix; the commonest is incomplete, as with the paper's bases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +73,9 @@ class Turn:
     reply: str
 
 
-def sample_turn(scene: Scene, random: Random) -> Turn:
-    """Draw one turn over a scene from the mix."""
-    sort = _draw(BRANCHES, random)
+def sample_turn(scene: Scene, random: Random, mix: Mix) -> Turn:
+    """Draw one turn over a scene from a mix."""
+    sort = _draw(mix.turns, random)
     if sort == "locate":
         return _locate(scene, random)
     if sort == "describe":
@@ -68,7 +89,7 @@ def sample_turn(scene: Scene, random: Random) -> Turn:
         inquiry = _inquiry(scene, DIRECT_TASKS, random)
         return Turn(question_turn(inquiry.question, Mode.DIRECT), inquiry.answer)
     inquiry = _inquiry(scene, SUFFIX_TASKS, random)
-    return Turn(question_turn(inquiry.question, Mode.GROUNDED), _under_suffix(inquiry, random))
+    return Turn(question_turn(inquiry.question, Mode.GROUNDED), _under_suffix(inquiry, random, mix))
 
 
 def chain(inquiry: Inquiry, answer: str, *, rethink: bool = True) -> str:
@@ -85,7 +106,7 @@ def tokenizer_corpus(scenes: Iterator[Scene], num_scenes: int, random: Random) -
     for _ in range(num_scenes):
         scene = next(scenes)
         for _ in range(4):
-            turn = sample_turn(scene, random)
+            turn = sample_turn(scene, random, mix_at(0))
             yield turn.user
             yield turn.reply
     for number in range(101):
@@ -93,8 +114,8 @@ def tokenizer_corpus(scenes: Iterator[Scene], num_scenes: int, random: Random) -
             yield f"[{number}, {number}]"
 
 
-def _under_suffix(inquiry: Inquiry, random: Random) -> str:
-    behaviour = _draw(BEHAVIOURS, random)
+def _under_suffix(inquiry: Inquiry, random: Random, mix: Mix) -> str:
+    behaviour = _draw(mix.behaviours, random)
     if behaviour == "boxes alone":
         return _boxes(inquiry) or "there is nothing to point at"
     if behaviour == "chain":
@@ -126,11 +147,7 @@ def _locate(scene: Scene, random: Random) -> Turn:
         word = f"{random.choice(tuple(COLOURS))} {random.choice(SHAPES)}"
     else:
         thing = random.choice(scene.things)
-        word = (
-            thing.kind
-            if draw < 0.65
-            else random.choice((thing.shape, f"{thing.colour} shape"))
-        )
+        word = thing.kind if draw < 0.65 else random.choice((thing.shape, f"{thing.colour} shape"))
     found = scene.of(word)
     single = len(found) == 1 and random.random() < 0.8
     question = f"Locate the {word}." if single else f"Locate every {word}."

@@ -1,9 +1,11 @@
 """Train the built-in model from nothing on the built-in world.
 
-    .venv/bin/python scripts/builtin_model/train.py --output /tmp/base --steps 3300
+    .venv/bin/python scripts/builtin_model/train.py --output /tmp/base --steps 3300 --until 1400
+    .venv/bin/python scripts/builtin_model/train.py --output /tmp/base --steps 3000
 
-Runs on two CPU cores; interrupted, it goes on from its last checkpoint. The picture is run once
-and several turns are branched off it: the shared prefix that the policy itself uses.
+made the model that ships: the schedule was shortened on the way. Runs on two CPU cores;
+interrupted, it goes on from its last checkpoint. The picture is run once and several turns are
+branched off it: the shared prefix that the policy itself uses.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from random import Random
 
 import torch
 from architecture import build_image_processor, build_network, save_processing
-from corpus import sample_turn
+from corpus import mix_at, sample_turn
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -50,18 +52,20 @@ class Lesson:
 class Teacher:
     """Makes lessons from an endless stream of scenes."""
 
-    def __init__(self, model: LoadedModel, skip: int) -> None:
+    def __init__(self, model: LoadedModel, first_step: int) -> None:
         self._model = model
         self._scenes = scenes(Part.PRETRAINING, _SEED)
         self._random = Random(_SEED)
-        for _ in range(skip):
-            self._texts(next(self._scenes))
+        self._step = 0
+        while self._step < first_step:
+            for _ in range(_PICTURES):
+                self._texts(next(self._scenes))
+            self._step += 1
 
     def _texts(self, scene: Scene) -> list[tuple[str, str]]:
-        return [
-            (turn.user, turn.reply)
-            for turn in (sample_turn(scene, self._random) for _ in range(_TURNS))
-        ]
+        mix = mix_at(self._step)
+        turns = (sample_turn(scene, self._random, mix) for _ in range(_TURNS))
+        return [(turn.user, turn.reply) for turn in turns]
 
     def lesson(self) -> Lesson:
         """One step's worth of pictures and turns."""
@@ -81,6 +85,7 @@ class Teacher:
             made.prompts.append(
                 self._model.family.prepare(self._model, picture, head + "<|vision_end|>")
             )
+        self._step += 1
         return made
 
 
@@ -129,8 +134,8 @@ def rate_factor(step: int, steps: int) -> float:
     return _FLOOR + (1 - _FLOOR) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def train(output: Path, steps: int, save_every: int) -> None:
-    """Train to the last step, going on from ``output`` where it holds a checkpoint."""
+def train(output: Path, steps: int, until: int, save_every: int) -> None:
+    """Train until a step of a schedule, going on from ``output`` where it holds a checkpoint."""
     torch.set_num_threads(2)
     output.mkdir(parents=True, exist_ok=True)
     tokenizer: PreTrainedTokenizerBase = save_processing(output, _SEED)
@@ -148,13 +153,13 @@ def train(output: Path, steps: int, save_every: int) -> None:
     family = Qwen25VL()
     limits: PixelLimits = family.pixel_limits(processor)
     model = LoadedModel(family, network, tokenizer, processor, limits, (), "built-in")
-    teacher = Teacher(model, skip=step * _PICTURES)
+    teacher = Teacher(model, step)
     began, losses = time.monotonic(), []
     log = (output / "training_log.jsonl").open("a", encoding="utf-8")
-    for step in range(step, steps):
+    for place in range(step, until):
         for optimizer, rate in zip(optimizers, (_MUON_RATE, _ADAMW_RATE), strict=True):
             for group in optimizer.param_groups:
-                group["lr"] = rate * rate_factor(step, steps)
+                group["lr"] = rate * rate_factor(place, steps)
         # float32: on a CPU, attention's backward in bfloat16 costs more than its matmuls save.
         loss = lesson_loss(model, teacher.lesson())
         loss.backward()
@@ -163,7 +168,7 @@ def train(output: Path, steps: int, save_every: int) -> None:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         losses.append(float(loss.detach()))
-        done = step + 1
+        done = place + 1
         if done % 25 == 0:
             row = {
                 "step": done,
@@ -172,7 +177,7 @@ def train(output: Path, steps: int, save_every: int) -> None:
             }
             losses.clear()
             print(json.dumps(row), file=log, flush=True)
-        if done % save_every == 0 or done == steps:
+        if done % save_every == 0 or done == until:
             save(output, network, optimizers, done, spent + time.monotonic() - began)
 
 
@@ -199,7 +204,8 @@ def save(
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=3300)
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--until", type=int, help="stop after this step of the schedule")
     parser.add_argument("--save-every", type=int, default=200)
     chosen = parser.parse_args()
-    train(chosen.output, chosen.steps, chosen.save_every)
+    train(chosen.output, chosen.steps, chosen.until or chosen.steps, chosen.save_every)

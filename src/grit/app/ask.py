@@ -88,6 +88,8 @@ def free_name(wanted: Path) -> Path:
 
 def _drawn(trace: Trace) -> Sequence[DrawnBox]:
     return [
-        DrawnBox(mention.box, f"{number + 1} {mention.label or ''}".strip(), BoxKind.MENTION, number)
+        DrawnBox(
+            mention.box, f"{number + 1} {mention.label or ''}".strip(), BoxKind.MENTION, number
+        )
         for number, mention in enumerate(trace.mentions)
     ]

@@ -111,7 +111,9 @@ def evaluate_into(
                 log.append(row)
                 done.append(row)
     order = {sample.id: place for place, sample in enumerate(samples)}
-    rows = sorted((row for row in done if row.sample_id in wanted), key=lambda r: order[r.sample_id])
+    rows = sorted(
+        (row for row in done if row.sample_id in wanted), key=lambda r: order[r.sample_id]
+    )
     summaries = summarise_rows(rows, training_tasks=training_tasks)
     _keep(folder, summaries)
     return summaries

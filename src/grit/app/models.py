@@ -1,4 +1,4 @@
-"""Model sources to models: a hub name, a folder, the built-in one, a run, a checkpoint, an adapter."""
+"""Sources to models: a hub name, a folder, the built-in one, a run, an adapter."""
 
 from __future__ import annotations
 

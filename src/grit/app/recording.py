@@ -87,9 +87,7 @@ def completion_rows(result: StepResult) -> Iterator[CompletionRow]:
                     )
                     for name, part in score.components.items()
                 },
-                verdict=VerdictRow(
-                    score=verdict.score, reason=verdict.reason, judge=verdict.judge
-                ),
+                verdict=VerdictRow(score=verdict.score, reason=verdict.reason, judge=verdict.judge),
                 advantage=result.batch.advantages[place],
                 boxes=tuple(BoxRow.of(mention) for mention in trace.mentions),
                 faults=tuple(FaultRow.of(fault) for fault in trace.faults),

@@ -116,6 +116,4 @@ def make_prompts(
 def _refuse_unknown(source: str, tasks: Sequence[str], known: Sequence[str]) -> None:
     for task in tasks:
         if task not in known:
-            raise ConfigError(
-                f"{source} has no task {task}; it has {', '.join(known)}"
-            )
+            raise ConfigError(f"{source} has no task {task}; it has {', '.join(known)}")

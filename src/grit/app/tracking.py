@@ -35,7 +35,7 @@ def tracker(config: TrackingConfig, folder: Path, recipe: dict[str, Any]) -> Ite
         ConfigError: If the tracker is not installed.
     """
     if config.tracker == "none":
-        yield lambda figures, step: None
+        yield _nowhere
         return
     if importlib.util.find_spec(config.tracker) is None:
         raise ConfigError(
@@ -57,6 +57,10 @@ def tracker(config: TrackingConfig, folder: Path, recipe: dict[str, Any]) -> Ite
         yield track
     finally:
         accelerator.end_training()
+
+
+def _nowhere(figures: dict[str, float | None], step: int) -> None:
+    """Where figures go without a tracker."""
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

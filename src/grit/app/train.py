@@ -87,7 +87,8 @@ def train(
     RunFolder.refuse_taken(Path(recipe.output), resume=resume, overwrite=overwrite)
     if source_file(recipe.data.train) is None:
         raise ConfigError(
-            f"data.train {recipe.data.train} names held-out scenes; train on builtin or a JSONL file"
+            f"data.train {recipe.data.train} names held-out scenes; train on builtin, or on a "
+            "JSONL file"
         )
     samples = read_source(
         recipe.data.train, images=recipe.data.images, pictures=Path(recipe.output) / "pictures"
@@ -235,9 +236,7 @@ class _Run:
             self._state.best_step = step
             self._state.best_value = self._validator.value_of(row)
             if self._recipe.training.keep_best and step > 0:
-                save_checkpoint(
-                    self._folder.best, self._learner.save, self._optimizer, self._state
-                )
+                save_checkpoint(self._folder.best, self._learner.save, self._optimizer, self._state)
         self._validations.append(row)
         self._track(
             {"validation/accuracy": row.accuracy, "validation/grounding_iou": row.grounding_iou},
@@ -265,7 +264,9 @@ def _trainer_config(recipe: Recipe) -> TrainerConfig:
         loss=loss,
         optimizer=recipe.optimizer,
         training=recipe.training,
-        deviation=preset.deviation if loss.advantage_deviation is None else loss.advantage_deviation,
+        deviation=preset.deviation
+        if loss.advantage_deviation is None
+        else loss.advantage_deviation,
         epsilon=preset.epsilon if loss.advantage_epsilon is None else loss.advantage_epsilon,
         temperature=recipe.rollout.temperature,
     )

@@ -6,10 +6,10 @@ import time
 from collections.abc import Sequence
 
 from grit.app.samples import make_prompts, read_source
+from grit.config.data import BUILTIN_VALIDATION
 from grit.config.recipe import Recipe
 from grit.data.builtin import TRAINING_TASKS
 from grit.data.sample import Sample
-from grit.config.data import BUILTIN_VALIDATION
 from grit.evaluation.evaluate import evaluate
 from grit.evaluation.summary import summarise_rows
 from grit.judges.rules import RulesJudge

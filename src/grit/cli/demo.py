@@ -41,9 +41,7 @@ def run(arguments: list[str]) -> int:
     recipe = demo_recipe(flags)
     quiet_libraries()
     with TrainingProgress() as listener:
-        demo = run_demo(
-            recipe, listener, evaluation_bar, overwrite=overwrite, num_per_task=number
-        )
+        demo = run_demo(recipe, listener, evaluation_bar, overwrite=overwrite, num_per_task=number)
     if demo.was_finished:
         err().print(f"{demo.folder.path} is finished; --overwrite runs it again", soft_wrap=True)
     out().print(figures_table(demo.summaries, title="held-out scenes, before and after"))

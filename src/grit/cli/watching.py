@@ -33,9 +33,7 @@ class TrainingProgress:
 
     def started(self, first: int, steps: int) -> None:
         """Everything is loaded."""
-        self._advance = self._stack.enter_context(
-            progress("training", steps, start=first - 1)
-        )
+        self._advance = self._stack.enter_context(progress("training", steps, start=first - 1))
 
     def stepped(self, row: StepRow) -> None:
         """A step was made."""

@@ -24,9 +24,6 @@ class LoraConfig(Config):
     alpha: float = Field(default=32.0, gt=0.0)
     """Scale of the adapters; what they add is multiplied by alpha / rank."""
 
-    dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
-    """Dropout before each adapter. Anything but 0 makes two forward passes differ."""
-
     targets: tuple[str, ...] | None = Field(default=None, min_length=1)
     """Names of the modules that get adapters; none: every linear layer of the language model."""
 
@@ -69,12 +66,6 @@ class ModelConfig(Config):
 
     lora: LoraConfig | None = None
     """Low-rank adapters; none trains all weights. Any --model.lora.* flag switches them on."""
-
-    gradient_checkpointing: bool = False
-    """Recompute activations on the way back: less memory, about a third more time."""
-
-    trust_remote_code: bool = False
-    """Run Python code that comes with the checkpoint. Only for checkpoints that you trust."""
 
     @model_validator(mode="after")
     def _limits_agree(self) -> Self:

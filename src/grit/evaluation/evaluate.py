@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from grit.evaluation.marking import mark
 from grit.judges.verdict import Judge
 from grit.models.family import LoadedModel
 from grit.prompts.question import Mode
 from grit.records.rows import EvaluationRow
 from grit.rollout.group import Prompt, RolloutEngine
-from grit.evaluation.marking import mark
 
 __all__ = ["evaluate"]
 

@@ -56,9 +56,7 @@ def _summary(task: str, rows: Sequence[EvaluationRow]) -> EvaluationSummary:
         # Unscored answers stay in the denominator: a figure must not rise when a judge fails.
         accuracy_raw=sum(raw) / len(judged) if judged else None,
         grounding_iou=sum(overlaps) / len(overlaps) if overlaps else None,
-        grounding_iou_interval=_ends(bootstrap_interval(overlaps, seed=0))
-        if overlaps
-        else None,
+        grounding_iou_interval=_ends(bootstrap_interval(overlaps, seed=0)) if overlaps else None,
         n_with_boxes=len(overlaps),
         no_box_rate=_share(sum(not row.boxes for row in bare), len(bare)),
         n_without_boxes=len(bare),

@@ -27,7 +27,7 @@ def add_adapter(model: LoadedModel, config: LoraConfig) -> Any:
     settings = PeftLoraConfig(
         r=config.rank,
         lora_alpha=config.alpha,  # pyright: ignore[reportArgumentType]
-        target_modules=model.family.lora_targets if config.targets is None else list(config.targets),
+        target_modules=list(config.targets) if config.targets else model.family.lora_targets,
     )
     try:
         return get_peft_model(model.network, settings)  # pyright: ignore[reportArgumentType]

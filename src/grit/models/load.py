@@ -147,7 +147,7 @@ def _stop_ids(network: nn.Module, tokenizer: PreTrainedTokenizerBase) -> tuple[i
     """End tokens that the generation settings and the tokenizer name."""
     settings: Any = getattr(network, "generation_config", None)
     named = getattr(settings, "eos_token_id", None)
-    ids = [named] if isinstance(named, int) else list(named or ())
+    ids: list[int] = [named] if isinstance(named, int) else list(named or ())
     if isinstance(tokenizer.eos_token_id, int):
         ids.append(tokenizer.eos_token_id)
     return tuple(sorted(set(ids)))

@@ -97,8 +97,9 @@ class Qwen25VL:
         device = inner.device
         pixels = torch.cat([prompt.vision["pixel_values"] for prompt in prompts]).to(device)
         grid = torch.cat([prompt.vision["image_grid_thw"] for prompt in prompts]).to(device)
-        output = inner.get_image_features(pixels, grid, return_dict=True)
-        return list(cast(Any, output).pooler_output)
+        # The decorators of transformers hide the method's own signature from type checkers.
+        output = cast(Any, inner).get_image_features(pixels, grid, return_dict=True)
+        return list(output.pooler_output)
 
     def run_prompts(
         self, network: nn.Module, prompts: Sequence[PromptInputs], features: Sequence[Tensor]
@@ -111,7 +112,7 @@ class Qwen25VL:
         attention = _pad_left([torch.ones_like(prompt.input_ids) for prompt in prompts]).to(device)
         grid = torch.cat([prompt.vision["image_grid_thw"] for prompt in prompts]).to(device)
         positions, deltas = inner.get_rope_index(
-            input_ids,
+            cast(Any, input_ids),
             cast(Any, image_mask.int()),
             image_grid_thw=cast(Any, grid),
             attention_mask=attention,

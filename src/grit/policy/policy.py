@@ -1,4 +1,4 @@
-"""The policy: a model asked three things — run prompts, go on from them, and how likely a text is."""
+"""The policy: a model that runs prompts, goes on from them, and says how likely a text is."""
 
 from __future__ import annotations
 

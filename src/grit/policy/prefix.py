@@ -45,7 +45,9 @@ def branch(states: PromptStates, owners: Tensor) -> Branches:
     """
     mask = states.attention_mask
     return Branches(
-        cache=DynamicCache([(k.index_select(0, owners), v.index_select(0, owners)) for k, v in states.cache]),
+        cache=DynamicCache(
+            [(k.index_select(0, owners), v.index_select(0, owners)) for k, v in states.cache]
+        ),
         attention_mask=None if bool(mask.all()) else mask.index_select(0, owners),
         last_hidden=states.last_hidden.index_select(0, owners),
         next_position=states.next_position.index_select(0, owners),

@@ -38,8 +38,7 @@ class Alarms:
                 "duplicates",
                 row.duplicate_share,
                 config.duplicate_share,
-                "of the completions repeat another one of their group: raise "
-                "rollout.temperature",
+                "of the completions repeat another one of their group: raise rollout.temperature",
             ),
             (
                 "cut_off",
@@ -56,9 +55,7 @@ class Alarms:
             ),
         )
         alarms = [
-            AlarmRow(
-                step=row.step, kind=kind, message=f"{share:.0%} {text}", value=share
-            )
+            AlarmRow(step=row.step, kind=kind, message=f"{share:.0%} {text}", value=share)
             for kind, share, limit, text in candidates
             if share is not None and share >= limit
         ]

@@ -216,7 +216,8 @@ class Trainer:
 
     def _update(self, result: StepResult) -> None:
         """One update of the weights from the whole batch, micro-batch by micro-batch."""
-        batch, sums = result.batch, dict.fromkeys(("loss", "policy_loss", "kl", "clipped"), 0.0)
+        batch = result.batch
+        sums: dict[str, float] = {"loss": 0.0, "policy_loss": 0.0, "kl": 0.0, "clipped": 0.0}
         for micro in self._micro_batches(batch.groups, [weight > 0.0 for weight in batch.weights]):
             states = self._policy.run_prompts(micro.prompts)
             leaves, pairs = detached(states)

@@ -60,16 +60,14 @@ def run_demo(
     bar: EvaluationProgress,
     *,
     overwrite: bool = False,
-    num_per_task: int = 300,
 ) -> Demo:
     """Train, evaluate before and after, and write the page; go on where an earlier call stopped.
 
     Args:
-        recipe: What to train.
+        recipe: What to train, and which test tasks to ask, 300 questions each without a limit.
         listener: Watches the training.
         bar: Draws the evaluations.
         overwrite: Start anew.
-        num_per_task: Test samples of each task.
 
     Raises:
         RunFolderError: If training was stopped by hand before its last step.
@@ -87,7 +85,8 @@ def run_demo(
     samples = read_source(
         BUILTIN_TEST,
         pictures=folder.pictures,
-        limit=num_per_task,
+        tasks=recipe.evaluation.tasks,
+        limit=recipe.evaluation.limit,
         seed=recipe.evaluation.seed,
     )
     base, _ = load_source(recipe.model.path, recipe.model)

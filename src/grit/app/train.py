@@ -39,7 +39,7 @@ from grit.training.trainer import StepResult, Trainer, TrainerConfig
 
 __all__ = ["Listener", "TrainingOutcome", "train"]
 
-_MAY_DIFFER = ("output", "tracking", "evaluation", "training.keep_last")
+_MAY_DIFFER = ("output", "tracking", "training.keep_last")
 
 
 class Listener(Protocol):

@@ -20,7 +20,7 @@ reopens the finished run, or goes on with an unfinished one.
   --overwrite            start anew
   --output FOLDER        run folder (runs/demo)
   --training.seed N      another seed; any other flag of grit train works too
-  --num-per-task N       test questions of each task (300)
+  --evaluation.limit N   test questions of each task (300)
 """
 
 
@@ -29,9 +29,8 @@ def run(arguments: list[str]) -> int:
     if "--help" in arguments or "-h" in arguments:
         sys.stdout.write(_HELP)
         return 0
-    number, rest = _take_number(arguments)
-    overwrite = "--overwrite" in rest
-    flags = [word for word in rest if word != "--overwrite"]
+    overwrite = "--overwrite" in arguments
+    flags = [word for word in arguments if word != "--overwrite"]
 
     from grit.app.demo import demo_recipe, run_demo
     from grit.cli.figures import figures_table
@@ -41,7 +40,7 @@ def run(arguments: list[str]) -> int:
     recipe = demo_recipe(flags)
     quiet_libraries()
     with TrainingProgress() as listener:
-        demo = run_demo(recipe, listener, evaluation_bar, overwrite=overwrite, num_per_task=number)
+        demo = run_demo(recipe, listener, evaluation_bar, overwrite=overwrite)
     if demo.was_finished:
         err().print(f"{demo.folder.path} is finished; --overwrite runs it again", soft_wrap=True)
     out().print(figures_table(demo.summaries, title="held-out scenes, before and after"))
@@ -62,15 +61,3 @@ def evaluation_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
     with progress(title, total) as advance:
         yield lambda number: advance(number)
 
-
-def _take_number(arguments: list[str]) -> tuple[int, list[str]]:
-    from grit.errors import ConfigError
-
-    flag = "--num-per-task"
-    if flag not in arguments:
-        return 300, arguments
-    place = arguments.index(flag)
-    value = arguments[place + 1] if place + 1 < len(arguments) else ""
-    if not value.isdigit() or int(value) < 1:
-        raise ConfigError(f"{flag} takes a whole number above 0, not {value!r}")
-    return int(value), arguments[:place] + arguments[place + 2 :]

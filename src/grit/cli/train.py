@@ -10,12 +10,19 @@ from grit.config.compose import load_recipe, split_arguments
 __all__ = ["run"]
 
 
+_ABOUT = (
+    "Train by GRPO-GR: recipe files from left to right, then flags over them. "
+    "--resume goes on with the run in the output folder; --overwrite removes that run first. "
+    "Ctrl-C finishes the step and writes a checkpoint."
+)
+
+
 def run(arguments: list[str]) -> int:
     """Train; ``--resume`` goes on with a run, ``--overwrite`` removes it first."""
     resume, overwrite = "--resume" in arguments, "--overwrite" in arguments
     rest = [word for word in arguments if word not in ("--resume", "--overwrite")]
     files, flags = split_arguments(rest)
-    recipe = load_recipe(files, flags)
+    recipe = load_recipe(files, flags, description=_ABOUT)
 
     from grit.app.train import train
     from grit.cli.quiet import quiet_libraries

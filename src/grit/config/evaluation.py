@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from grit.config.base import Config
@@ -14,9 +12,6 @@ __all__ = ["EvaluationConfig"]
 class EvaluationConfig(Config):
     """How a model is asked and marked on held-out samples."""
 
-    mode: Literal["direct", "cot", "grounded"] = "grounded"
-    """`direct`: the question alone; `cot`: the paper's suffix on an untrained model; `grounded`:
-    the same suffix after training."""
 
     tasks: tuple[str, ...] | None = Field(default=None, min_length=1)
     """Only these sets or tasks; none: all of them."""

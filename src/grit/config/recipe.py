@@ -80,9 +80,4 @@ class Recipe(Config):
                 "training in float16 loses small gradients; set model.dtype to bfloat16 (with "
                 "optimizer.master_weights) or to float32"
             )
-        if self.training.mixed_precision == "bf16" and self.model.dtype != "float32":
-            raise ValueError(
-                f"training.mixed_precision bf16 computes on float32 weights, and model.dtype is "
-                f"{self.model.dtype}; set model.dtype to float32, or mixed_precision to no"
-            )
         return self

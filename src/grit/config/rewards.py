@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -22,6 +22,12 @@ class CustomRewardConfig(Config):
 
     weight: float = Field(default=1.0, allow_inf_nan=False)
     """What its score is multiplied with."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _function_alone(cls, value: Any) -> Any:
+        """A flag gives the function alone: ``--rewards.custom mine:short``."""
+        return {"function": value} if isinstance(value, str) else value
 
     @property
     def component(self) -> str:

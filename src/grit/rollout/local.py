@@ -51,7 +51,7 @@ class _Row:
 
     stream: np.random.Generator
     tokens: list[int] = field(default_factory=list[int])
-    logprobs: list[Tensor] = field(default_factory=list[Tensor])
+    logprobs: list[float] = field(default_factory=list[float])
     is_finished: bool = False
 
 
@@ -143,7 +143,7 @@ class LocalEngine:
         )
         scaled = logits / (sampling.temperature or 1.0)
         chosen = scaled.gather(-1, tokens.unsqueeze(-1)).squeeze(-1)
-        logprobs = (chosen - torch.logsumexp(scaled, dim=-1)).cpu()
+        logprobs = (chosen - torch.logsumexp(scaled, dim=-1)).tolist()
         for row, token, logprob in zip(rows, tokens.tolist(), logprobs, strict=True):
             if row.is_finished:
                 continue
@@ -166,7 +166,7 @@ class LocalEngine:
             number=number,
             tokens=torch.tensor(row.tokens),
             text=str(text),
-            logprobs=torch.stack(row.logprobs),
+            logprobs=torch.tensor(row.logprobs),
             finish="finished" if row.is_finished else "cut_off",
         )
 

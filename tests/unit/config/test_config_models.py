@@ -84,10 +84,6 @@ def test_a_value_outside_its_bounds_is_refused(build, named):
         ({"model": {"revision": "main"}}, "set path to a hub name"),
         ({"model": {"attention": "flash_attention_2"}}, "set dtype to bfloat16"),
         ({"model": {"dtype": "float16"}}, "set model.dtype to bfloat16"),
-        (
-            {"model": {"dtype": "bfloat16"}, "training": {"mixed_precision": "bf16"}},
-            "set model.dtype to float32",
-        ),
     ],
 )
 def test_an_impossible_combination_names_the_fix(values, fix):

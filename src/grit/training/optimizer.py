@@ -118,8 +118,11 @@ class Optimizer:
                 if master is not self._weights[name]:
                     master.copy_(tensors[f"master:{name}"])
                     self._weights[name].copy_(master)
+                # Files are read to the CPU; AdamW keeps its step count there and moments with weights.
                 moments = {
-                    key: tensors[f"{key}:{name}"].clone()
+                    key: tensors[f"{key}:{name}"].to(
+                        "cpu" if key == "step" else master.device, copy=True
+                    )
                     for key in ("step", "exp_avg", "exp_avg_sq")
                     if f"{key}:{name}" in tensors
                 }

@@ -122,6 +122,7 @@ def mark(
                 true_boxes=None
                 if sample.boxes is None
                 else tuple(box.as_tuple() for box in sample.boxes),
+                asks_for_boxes=sample.asks_for_boxes,
                 faults=tuple(FaultRow.of(fault) for fault in trace.faults),
                 format_ok=keeps_format(completion.text, trace),
                 min_pixels=limits[0],

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from grit.data.sample import BOX_SETS
-from grit.records.rows import ALL_TASKS, TRAINING_TASKS, EvaluationRow, EvaluationSummary
+from grit.records.rows import (
+    ALL_TASKS,
+    TRAINING_TASKS,
+    BoxRow,
+    EvaluationRow,
+    EvaluationSummary,
+)
 from grit.statistics.intervals import Interval, bootstrap_interval, wilson_interval
 
 __all__ = ["summarise_rows"]
@@ -39,7 +44,7 @@ def summarise_rows(
 def _summary(task: str, rows: Sequence[EvaluationRow]) -> EvaluationSummary:
     first = rows[0]
     # Answers that are boxes are right by degrees: they have an overlap, and no accuracy.
-    judged = [row for row in rows if row.task not in BOX_SETS]
+    judged = [row for row in rows if not row.asks_for_boxes]
     right = sum(row.correct for row in judged)
     raw = [row.score for row in judged if row.score is not None]
     overlaps = [row.grounding_iou for row in rows if row.grounding_iou is not None]
@@ -58,14 +63,20 @@ def _summary(task: str, rows: Sequence[EvaluationRow]) -> EvaluationSummary:
         grounding_iou=sum(overlaps) / len(overlaps) if overlaps else None,
         grounding_iou_interval=_ends(bootstrap_interval(overlaps, seed=0)) if overlaps else None,
         n_with_boxes=len(overlaps),
-        no_box_rate=_share(sum(not row.boxes for row in bare), len(bare)),
+        no_box_rate=_share(sum(not _draws(row.boxes) for row in bare), len(bare)),
         n_without_boxes=len(bare),
         format_rate=_share(in_format, len(rows)),
         format_interval=_ends(wilson_interval(in_format, len(rows))),
-        box_rate=_share(sum(bool(row.boxes or row.answer_boxes) for row in rows), len(rows)),
+        box_rate=_share(sum(_draws((*row.boxes, *row.answer_boxes)) for row in rows), len(rows)),
         cut_off_share=_share(sum(row.finish == "cut_off" for row in rows), len(rows)),
         unscored_share=_share(sum(row.score is None for row in judged), len(judged)),
     )
+
+
+def _draws(boxes: Sequence[BoxRow]) -> bool:
+    """Whether any box encloses something; an inverted or empty one is no box."""
+    edges = (box.pixels for box in boxes)
+    return any(x1 < x2 and y1 < y2 for x1, y1, x2, y2 in edges)
 
 
 def _share(number: int, of: int) -> float | None:

@@ -238,6 +238,8 @@ class EvaluationRow(Row):
     """Every box mention in the answer."""
     true_boxes: tuple[Edges, ...] | None = None
     """xyxy pixels; None when never annotated, empty when there is nothing to point at."""
+    asks_for_boxes: bool = False
+    """Whether the answer is a box: it then has an overlap, and no accuracy."""
     faults: tuple[FaultRow, ...] = ()
     format_ok: bool
     min_pixels: int | None = None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +33,8 @@ def add_adapter(model: LoadedModel, config: LoraConfig) -> Any:
         target_modules=list(config.targets) if config.targets else model.family.lora_targets,
     )
     try:
-        return get_peft_model(model.network, settings)  # pyright: ignore[reportArgumentType]
+        with _without_deprecations():
+            return get_peft_model(model.network, settings)  # pyright: ignore[reportArgumentType]
     except ValueError as error:
         raise ModelError(
             f"no module of {model.source} matches model.lora.targets {config.targets}: {error}"
@@ -40,10 +44,19 @@ def add_adapter(model: LoadedModel, config: LoraConfig) -> Any:
 def load_adapter(model: LoadedModel, folder: Path, *, trainable: bool) -> Any:
     """Put a saved adapter into the model that it was trained on, in place."""
     try:
-        return PeftModel.from_pretrained(
-            model.network,  # pyright: ignore[reportArgumentType]
-            str(folder),
-            is_trainable=trainable,
-        )
+        with _without_deprecations():
+            return PeftModel.from_pretrained(
+                model.network,  # pyright: ignore[reportArgumentType]
+                str(folder),
+                is_trainable=trainable,
+            )
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(f"cannot load the adapter {folder}: {error}") from error
+
+
+@contextmanager
+def _without_deprecations() -> Generator[None]:
+    """Keep from the user that peft still calls what transformers has renamed."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"`is_gradient_checkpointing`", FutureWarning)
+        yield

@@ -33,7 +33,9 @@ class VisionFeatures:
         frozen = not any(weight.requires_grad for weight in tower.parameters())
         # Prompts over one picture hold the same pixel tensor: the data module opens it once.
         pictures = {id(_pixels(prompt)): prompt for prompt in prompts}
-        features = {key: kept[1] for key in pictures if (kept := self._kept.get(key)) is not None}
+        # What was kept while the tower was frozen is out of date once it learns.
+        kept = self._kept if frozen else {}
+        features = {key: kept[key][1] for key in pictures if key in kept}
         missing = {key: prompt for key, prompt in pictures.items() if key not in features}
         if missing:
             with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):

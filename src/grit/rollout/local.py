@@ -20,8 +20,8 @@ __all__ = ["LocalEngine", "Sampling"]
 _COMPACT_BELOW = 0.75
 """Finished rows leave the batch once fewer than this share of it is still running."""
 
-_TAIL_TOKENS = 24
-"""How far back the stop text is looked for; every tokenizer spells it in fewer tokens."""
+_TAIL_MARGIN = 8
+"""The stop text is looked for this many tokens further back than it has bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,8 @@ class LocalEngine:
         self._sampling = sampling
         self._ends = frozenset(policy.model.stop_ids)
         self._may_stop = _tokens_that_may_stop(policy, sampling.stop)
+        # No tokenizer spells a text in more tokens than it has bytes.
+        self._tail = len((sampling.stop or "").encode()) + _TAIL_MARGIN
 
     def roll_out(
         self,
@@ -85,7 +87,6 @@ class LocalEngine:
             step: Part of every stream's key.
             on_group: Told of each group when it is done, for progress.
         """
-        groups: list[Group] = []
         at_once = max(1, self._sampling.sequences_at_once // size)
         # Prompts of like length share a batch, so that little of it is padding.
         order = sorted(range(len(prompts)), key=lambda i: len(prompts[i].inputs.input_ids))
@@ -97,8 +98,7 @@ class LocalEngine:
                 done[place] = group
                 if on_group is not None:
                     on_group(group)
-        groups.extend(done[i] for i in range(len(prompts)))
-        return groups
+        return [done[i] for i in range(len(prompts))]
 
     @torch.no_grad()
     def _decode(self, prompts: Sequence[Prompt], *, size: int, step: int) -> list[Group]:
@@ -109,7 +109,20 @@ class LocalEngine:
         ]
         owners = [place for place in range(len(prompts)) for _ in range(size)]
         states = self._policy.run_prompts([prompt.inputs for prompt in prompts])
-        branches = self._policy.branch(states, owners)
+        # One group alone may be larger than what is decoded at once.
+        for first in range(0, len(rows), self._sampling.sequences_at_once):
+            part = slice(first, first + self._sampling.sequences_at_once)
+            self._continue(self._policy.branch(states, owners[part]), rows[part])
+        return [
+            Group(
+                prompt,
+                tuple(self._completion(rows[k * size + n], n) for n in range(size)),
+            )
+            for k, prompt in enumerate(prompts)
+        ]
+
+    def _continue(self, branches: Branches, rows: Sequence[_Row]) -> None:
+        """Decode rows to their ends, all together, token by token."""
         running = list(range(len(rows)))
         for place in range(self._sampling.max_new_tokens):
             tokens = self._draw(branches, [rows[i] for i in running])
@@ -122,13 +135,6 @@ class LocalEngine:
                 tokens = tokens.index_select(0, kept)
                 running = [running[k] for k in active]
             self._policy.step(branches, tokens)
-        return [
-            Group(
-                prompt,
-                tuple(self._completion(rows[k * size + n], n) for n in range(size)),
-            )
-            for k, prompt in enumerate(prompts)
-        ]
 
     def _draw(self, branches: Branches, rows: Sequence[_Row]) -> Tensor:
         """Draw the next token of every row and note it for those still running."""
@@ -155,7 +161,7 @@ class LocalEngine:
         return tokens
 
     def _has_stopped(self, tokens: Sequence[int]) -> bool:
-        tail = self._policy.model.tokenizer.decode(list(tokens[-_TAIL_TOKENS:]))
+        tail = self._policy.model.tokenizer.decode(list(tokens[-self._tail :]))
         return self._sampling.stop is not None and self._sampling.stop in tail
 
     def _completion(self, row: _Row, number: int) -> Completion:
@@ -184,4 +190,7 @@ def _tokens_that_may_stop(policy: Policy, stop: str | None) -> frozenset[int]:
     if not stop:
         return frozenset()
     vocabulary = policy.model.tokenizer.get_vocab()
+    if not "!" <= stop[-1] <= "~":
+        # Vocabularies spell visible ASCII as itself, spaces and all else each in its own way.
+        return frozenset(vocabulary.values())
     return frozenset(token for piece, token in vocabulary.items() if stop[-1] in piece)

@@ -10,6 +10,7 @@ from typing import Any
 
 from peft import LoraConfig as PeftLoraConfig
 from peft import PeftModel, get_peft_model
+from safetensors import SafetensorError
 
 from grit.config.model import LoraConfig
 from grit.errors import ModelError
@@ -50,7 +51,7 @@ def load_adapter(model: LoadedModel, folder: Path, *, trainable: bool) -> Any:
                 str(folder),
                 is_trainable=trainable,
             )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"cannot load the adapter {folder}: {error}") from error
 
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
+from jinja2 import TemplateError
 from PIL import Image
 from torch import Tensor, nn
 from transformers import DynamicCache, PreTrainedTokenizerBase
 
+from grit.errors import ModelError
 from grit.geometry.spaces import Frame
 
 __all__ = ["Family", "LoadedModel", "PixelLimits", "PromptInputs", "PromptStates"]
@@ -170,7 +172,11 @@ class LoadedModel:
         return next(self.network.parameters()).device
 
     def render(self, turn: str) -> str:
-        """Put a user's turn, picture first, through the chat template, ready to be answered."""
+        """Put a user's turn, picture first, through the chat template, ready to be answered.
+
+        Raises:
+            ModelError: If the template is not valid, or refuses these messages.
+        """
         messages: list[dict[str, Any]] = []
         if self.system_prompt is not None:
             messages.append(
@@ -178,9 +184,16 @@ class LoadedModel:
             )
         content = [{"type": "image"}, {"type": "text", "text": turn}]
         messages.append({"role": "user", "content": content})
-        return str(
-            self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        )
+        try:
+            text = self.tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=True
+            )
+        except (TemplateError, TypeError, ValueError) as error:
+            raise ModelError(
+                f"the chat template of {self.source} cannot render a picture with a question: "
+                f"{error}; mend it, or set model.chat_template to another Jinja file"
+            ) from error
+        return str(text)
 
     def prepare(self, picture: Image.Image, turn: str) -> PromptInputs:
         """One prompt, from a picture (RGB, upright) and the text of the user's turn."""

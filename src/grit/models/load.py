@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
-from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 
 from grit.config.model import BUILTIN, ModelConfig
 from grit.errors import ModelError
@@ -33,6 +34,7 @@ def load_model(config: ModelConfig) -> LoadedModel:
     """
     path = str(BUILTIN_FOLDER) if config.path == BUILTIN else config.path
     if _is_local(path):
+        path = str(Path(path).expanduser())
         _check_folder(Path(path))
     remote = {} if config.revision is None else {"revision": config.revision}
     family = _family(config, path, remote)
@@ -46,6 +48,11 @@ def load_model(config: ModelConfig) -> LoadedModel:
             use_safetensors=True,
             **remote,
         )
+    except SafetensorError as error:
+        raise ModelError(
+            f"a .safetensors file of the model {config.path} (model.safetensors, or one of its "
+            f"parts) is cut short or broken: {error}; copy or download it again"
+        ) from error
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         raise ModelError(f"cannot load the model {config.path}: {error}") from error
     if config.chat_template is not None:
@@ -111,16 +118,20 @@ def _check_folder(folder: Path) -> None:
 
 
 def _family(config: ModelConfig, path: str, remote: dict[str, Any]) -> Family:
-    if config.family != "auto":
-        return FAMILIES[config.family]
     try:
-        word = AutoConfig.from_pretrained(path, **remote).model_type
-    except (OSError, ValueError, KeyError) as error:
+        settings, _ = PreTrainedConfig.get_config_dict(path, **remote)
+        word = settings.get("model_type")
+    except (OSError, ValueError, AttributeError, TypeError) as error:
         raise ModelError(f"cannot read the configuration of {config.path}: {error}") from error
+    if config.family not in ("auto", word):
+        raise ModelError(
+            f"model.family is {config.family}, and the model {config.path} says that it is of the "
+            f"family {word}; set model.family to auto, or model.path to a model of that family"
+        )
     if word not in FAMILIES:
         raise ModelError(
-            f"the model {config.path} is of the family {word}, which grit does not know; it knows "
-            f"{', '.join(sorted(FAMILIES))}"
+            f"the model {config.path} is of the family {word}, which grit does not know; set "
+            f"model.path to a model of one that it knows: {', '.join(sorted(FAMILIES))}"
         )
     return FAMILIES[word]
 
@@ -130,6 +141,10 @@ def _read_template(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise ModelError(f"cannot read the chat template {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ModelError(
+            f"the chat template {path} is not UTF-8 text; give a Jinja file ({error})"
+        ) from error
 
 
 def _check_vocabulary(

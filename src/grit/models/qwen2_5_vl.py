@@ -33,8 +33,21 @@ class Qwen25VL:
     lora_targets = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
 
     def load_network(self, path: str, **keywords: Any) -> nn.Module:
-        """Weights from a folder or a hub name."""
-        return Qwen2_5_VLForConditionalGeneration.from_pretrained(path, **keywords)
+        """Weights from a folder or a hub name.
+
+        Raises:
+            ModelError: If weights are missing, which transformers would make up at random.
+        """
+        # Type checkers do not see that a report is asked for and comes back beside the model.
+        load = cast(Any, Qwen2_5_VLForConditionalGeneration.from_pretrained)
+        network, report = load(path, output_loading_info=True, **keywords)
+        missing = sorted(report["missing_keys"])
+        if missing:
+            raise ModelError(
+                f"the weights of {path} lack {len(missing)} of the tensors that its config.json "
+                f"asks for, such as {missing[0]}; take config.json and weights from one checkpoint"
+            )
+        return network
 
     def load_image_processor(self, path: str, **keywords: Any) -> Any:
         """The PIL backend: the same pixels on every machine, with or without torchvision."""
@@ -60,8 +73,9 @@ class Qwen25VL:
         """
         if text.count(_IMAGE_TOKEN) != 1:
             raise ModelError(
-                f"the chat template of {model.source} gives {text.count(_IMAGE_TOKEN)} places "
-                f"({_IMAGE_TOKEN}) for one picture; use a template that writes it exactly once"
+                f"a prompt by the chat template of {model.source} has "
+                f"{text.count(_IMAGE_TOKEN)} places ({_IMAGE_TOKEN}) for one picture; use a "
+                "template that writes it exactly once, and a question and system prompt without it"
             )
         processor = model.image_processor
         try:

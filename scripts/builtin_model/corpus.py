@@ -7,7 +7,7 @@ request, and under the paper's suffix it keeps the format only in part and its a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from grit.data.scenes.scene import COLOURS, SCALE, SHAPES, Scene, Thing
@@ -17,6 +17,23 @@ from grit.prompts.question import Mode, question_turn
 __all__ = ["Mix", "Turn", "chain", "mix_at", "sample_turn", "tokenizer_corpus"]
 
 
+_DIRECT_TASKS = {
+    "relation": 0.3,
+    "counting": 0.22,
+    "attribute": 0.16,
+    "arithmetic": 0.16,
+    "existence": 0.16,
+}
+# By then direct counting was at 0.67 and direct relations were still guessed.
+_LATE_DIRECT_TASKS = {
+    "relation": 0.5,
+    "counting": 0.12,
+    "attribute": 0.13,
+    "arithmetic": 0.12,
+    "existence": 0.13,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Mix:
     """Shares of what is taught at one time.
@@ -24,10 +41,12 @@ class Mix:
     Args:
         turns: Each sort of turn.
         behaviours: What the base does under the suffix.
+        direct_tasks: What is asked without the suffix.
     """
 
     turns: dict[str, float]
     behaviours: dict[str, float]
+    direct_tasks: dict[str, float] = field(default_factory=lambda: _DIRECT_TASKS)
 
 
 _FIRST_MIX = Mix(
@@ -40,13 +59,14 @@ _SECOND_MIX = Mix(
     {"locate": 0.27, "describe": 0.16, "identify": 0.1, "direct": 0.18, "suffix": 0.29},
     {"boxes alone": 0.6, "wrong chain": 0.12, "chain": 0.28},
 )
-# Reading colour and shape off a place was learned by then, finding the place by colour and shape was
-# not: fewer descriptions, more searches.
+# Reading colour and shape off a place was learned by then, finding the place by colour and shape
+# was not: fewer descriptions, more searches.
 _THIRD_MIX = Mix(
     {"locate": 0.38, "describe": 0.06, "identify": 0.04, "direct": 0.22, "suffix": 0.3},
     _SECOND_MIX.behaviours,
 )
-_STAGES = ((0, _FIRST_MIX), (1400, _SECOND_MIX), (2200, _THIRD_MIX))
+_FOURTH_MIX = replace(_THIRD_MIX, direct_tasks=_LATE_DIRECT_TASKS)
+_STAGES = ((0, _FIRST_MIX), (1400, _SECOND_MIX), (2200, _THIRD_MIX), (3000, _FOURTH_MIX))
 
 
 def mix_at(step: int) -> Mix:
@@ -54,14 +74,7 @@ def mix_at(step: int) -> Mix:
     return [mix for first, mix in _STAGES if first <= step][-1]
 
 
-DIRECT_TASKS = {
-    "relation": 0.3,
-    "counting": 0.22,
-    "attribute": 0.16,
-    "arithmetic": 0.16,
-    "existence": 0.16,
-}
-SUFFIX_TASKS = {
+_SUFFIX_TASKS = {
     "relation": 0.34,
     "counting": 0.3,
     "attribute": 0.09,
@@ -92,9 +105,9 @@ def sample_turn(scene: Scene, random: Random, mix: Mix) -> Turn:
         question = f"What is at {_numbers(thing)}?"
         return Turn(question_turn(question, Mode.DIRECT), thing.kind)
     if sort == "direct":
-        inquiry = _inquiry(scene, DIRECT_TASKS, random)
+        inquiry = _inquiry(scene, mix.direct_tasks, random)
         return Turn(question_turn(inquiry.question, Mode.DIRECT), inquiry.answer)
-    inquiry = _inquiry(scene, SUFFIX_TASKS, random)
+    inquiry = _inquiry(scene, _SUFFIX_TASKS, random)
     return Turn(question_turn(inquiry.question, Mode.GROUNDED), _under_suffix(inquiry, random, mix))
 
 

@@ -2,7 +2,8 @@
 
     .venv/bin/python scripts/builtin_model/train.py --output /tmp/base --steps 3300 --until 1400
     .venv/bin/python scripts/builtin_model/train.py --output /tmp/base --steps 3000 --until 2200
-    .venv/bin/python scripts/builtin_model/train.py --output /tmp/base --steps 3800
+    .venv/bin/python scripts/builtin_model/train.py --output /tmp/base --steps 3800 --until 3000
+    .venv/bin/python scripts/builtin_model/train.py --output /tmp/base --steps 4000
 
 made the model that ships: the schedule was changed on the way. Runs on two CPU cores;
 interrupted, it goes on from its last checkpoint. The picture is run once and several turns are
@@ -205,7 +206,7 @@ def save(
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=3800)
+    parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--until", type=int, help="stop after this step of the schedule")
     parser.add_argument("--save-every", type=int, default=200)
     chosen = parser.parse_args()

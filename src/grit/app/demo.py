@@ -20,6 +20,7 @@ from grit.data.scenes.tasks import TASKS
 from grit.errors import RunFolderError
 from grit.prompts.question import Mode
 from grit.records.atomic import atomic_write_text
+from grit.records.changes import recipe_differences
 from grit.records.folder import RunFolder
 from grit.records.rows import TRAINING_TASKS as TRAINED
 from grit.records.rows import EvaluationSummary
@@ -74,6 +75,9 @@ def run_demo(
     """
     folder = RunFolder(Path(recipe.output))
     if folder.holds_run and not overwrite and folder.summary.exists() and folder.report.exists():
+        changed = recipe_differences(folder.read_recipe(), recipe.model_dump(mode="json"))
+        if changed:
+            listener.said(f"{folder.path} was made by another recipe; {'; '.join(changed)}")
         return _finished(folder)
     outcome = train(
         recipe, listener, resume=folder.holds_run and not overwrite, overwrite=overwrite

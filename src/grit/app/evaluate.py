@@ -163,7 +163,7 @@ def evaluate_source(
         )
     folder = run if output is None else RunFolder(output)
     if not folder.holds_run:
-        folder = RunFolder.create(folder.path)
+        RunFolder.refuse_taken(folder.path)
     model, step = load_source(source, model_config)
     asked = Asked(
         model,
@@ -177,8 +177,8 @@ def evaluate_source(
             f"{path} holds rows already; add --resume to ask only what is missing, --overwrite to "
             "ask everything again, or another --label"
         )
-    if overwrite:
-        path.unlink(missing_ok=True)
+    if not folder.holds_run:
+        RunFolder.create(folder.path)
     samples = read_source(
         data,
         images=images,
@@ -187,6 +187,9 @@ def evaluate_source(
         limit=config.limit,
         seed=config.seed,
     )
+    # Only now is everything known to be right that can be.
+    if overwrite:
+        path.unlink(missing_ok=True)
     with bar(f"{asked.label}, {asked.mode}", len(samples)) as on_rows:
         summaries = evaluate_into(
             folder,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from grit.config.model import BUILTIN, ModelConfig
@@ -43,7 +44,7 @@ class Learner:
 
 
 def load_learner(
-    config: ModelConfig, *, needs_reference: bool, checkpoint: Path | None = None
+    config: ModelConfig, *, needs_reference: bool, checkpoint: Path | None = None, seed: int = 0
 ) -> Learner:
     """Load what learns, and the reference that it is held to.
 
@@ -51,13 +52,14 @@ def load_learner(
         config: The model that training starts from, which stays the reference.
         needs_reference: Whether there is a KL.
         checkpoint: Where to go on from; None starts from the model itself.
+        seed: Of fresh adapters.
 
     Raises:
         ModelError: If a model or adapter cannot be loaded.
     """
     base = load_model(config)
     if config.lora is not None:
-        return _adapted(base, config, needs_reference=needs_reference, checkpoint=checkpoint)
+        return _adapted(base, config, needs_reference, checkpoint, seed)
     reference = FrozenReference(Policy(base)) if needs_reference else None
     if checkpoint is not None:
         base = load_model(config.model_copy(update=_at(checkpoint / MODEL_FOLDER)))
@@ -120,13 +122,19 @@ def _base_of(folder: Path, config: ModelConfig) -> ModelConfig:
 
 
 def _adapted(
-    base: LoadedModel, config: ModelConfig, *, needs_reference: bool, checkpoint: Path | None
+    base: LoadedModel,
+    config: ModelConfig,
+    needs_reference: bool,
+    checkpoint: Path | None,
+    seed: int,
 ) -> Learner:
     if checkpoint is not None:
         adapter: Any = load_adapter(base, checkpoint / MODEL_FOLDER, trainable=True)
     else:
         assert config.lora is not None
-        adapter = add_adapter(base, config.lora)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            adapter = add_adapter(base, config.lora)
     policy = Policy(base)
     reference = AdapterOffReference(policy, adapter) if needs_reference else None
 

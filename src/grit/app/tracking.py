@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from grit.config.tracking import TrackingConfig
 from grit.errors import ConfigError
 
-__all__ = ["Track", "tracker"]
+__all__ = ["Track", "require_tracker", "tracker"]
 
 
 class Track(Protocol):
@@ -20,6 +20,19 @@ class Track(Protocol):
     def __call__(self, figures: dict[str, float | None], step: int) -> None:
         """Send figures; None is left out."""
         ...
+
+
+def require_tracker(config: TrackingConfig) -> None:
+    """Refuse a tracker that cannot be had.
+
+    Raises:
+        ConfigError: If it is not installed.
+    """
+    if config.tracker != "none" and importlib.util.find_spec(config.tracker) is None:
+        raise ConfigError(
+            f"tracking.tracker {config.tracker} is not installed; pip install "
+            f"'grit-vlm[{config.tracker}]', or set it to none"
+        )
 
 
 @contextmanager
@@ -37,11 +50,7 @@ def tracker(config: TrackingConfig, folder: Path, recipe: dict[str, Any]) -> Ite
     if config.tracker == "none":
         yield _nowhere
         return
-    if importlib.util.find_spec(config.tracker) is None:
-        raise ConfigError(
-            f"tracking.tracker {config.tracker} is not installed; pip install "
-            f"'grit-vlm[{config.tracker}]', or set it to none"
-        )
+    require_tracker(config)
     # Only a run with a tracker pays for accelerate's import.
     from accelerate import Accelerator
 

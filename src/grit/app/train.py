@@ -18,7 +18,7 @@ from grit.app.interrupt import stop_on_signals
 from grit.app.models import Learner, load_learner
 from grit.app.recording import completion_rows, step_row
 from grit.app.samples import make_prompts, read_source, source_file
-from grit.app.tracking import Track, tracker
+from grit.app.tracking import Track, require_tracker, tracker
 from grit.app.validation import Validator
 from grit.config.recipe import Recipe
 from grit.data.sample import Sample
@@ -39,7 +39,11 @@ from grit.training.trainer import StepResult, Trainer, TrainerConfig
 
 __all__ = ["Listener", "TrainingOutcome", "train"]
 
-_MAY_DIFFER = ("output", "tracking", "training.keep_last")
+_MAY_DIFFER = (
+    "output", "tracking", "training.keep_last",
+    *(f"evaluation.{field}" for field in ("tasks", "limit", "batch_size", "temperature")),
+)  # fmt: skip
+"""What changes neither a step nor a validation."""
 
 
 class Listener(Protocol):
@@ -84,19 +88,14 @@ def train(
         GritError: Whatever is wrong with recipe, data, model or folder, before any step.
         TrainingStoppedError: If the run stopped itself; a checkpoint was written.
     """
-    RunFolder.refuse_taken(Path(recipe.output), resume=resume, overwrite=overwrite)
-    if source_file(recipe.data.train) is None:
-        raise ConfigError(
-            f"data.train {recipe.data.train} names held-out scenes; train on builtin, or on a "
-            "JSONL file"
-        )
-    samples = read_source(
-        recipe.data.train, images=recipe.data.images, pictures=Path(recipe.output) / "pictures"
-    )
+    samples = _checked_samples(recipe, resume=resume, overwrite=overwrite)
     rubric = build_rubric(recipe.rewards, threshold=recipe.judge.threshold)
     checkpoint = RunFolder(Path(recipe.output)).latest_checkpoint() if resume else None
     learner = load_learner(
-        recipe.model, needs_reference=recipe.loss.beta > 0.0, checkpoint=checkpoint
+        recipe.model,
+        needs_reference=recipe.loss.beta > 0.0,
+        checkpoint=checkpoint,
+        seed=recipe.training.seed,
     )
     prompts = make_prompts(
         samples, learner.policy.model, Mode.GROUNDED, max_pixels=recipe.data.picture_pixel_limit
@@ -116,7 +115,10 @@ def train(
     )
     with ExitStack() as stack:
         stack.callback(scorer.close)
-        run = _Run(recipe, folder, learner, optimizer, state, listener, stack)
+        run = _Run(
+            recipe, folder, learner, optimizer, state, listener, stack,
+            is_resumed=checkpoint is not None,
+        )  # fmt: skip
         run.begin(samples, is_new=not folder.recipe.exists())
         listener.started(state.step + 1, recipe.training.steps)
         asked = stack.enter_context(
@@ -126,11 +128,29 @@ def train(
         )
         try:
             last = trainer.run(state.step + 1, run.on_step, asked)
-        except TrainingStoppedError:
-            run.save("alarm")
+        except TrainingStoppedError as error:
+            run.stop(error)
             raise
         run.save("stopped" if asked() else "finished")
     return TrainingOutcome(folder, last, last == recipe.training.steps, state.train_seconds)
+
+
+def _checked_samples(recipe: Recipe, *, resume: bool, overwrite: bool) -> list[Sample]:
+    """The training samples; whatever can be known to be wrong is said before a run is removed."""
+    folder = RunFolder(Path(recipe.output))
+    RunFolder.refuse_taken(folder.path, resume=resume, overwrite=overwrite)
+    if resume and folder.recipe.exists():
+        plain = recipe.model_dump(mode="json")
+        refuse_changed_recipe(folder, plain, may_differ=_MAY_DIFFER)
+    require_tracker(recipe.tracking)
+    data = recipe.data
+    if source_file(data.train) is None:
+        raise ConfigError(
+            f"data.train {data.train} names held-out scenes; train on builtin, or on a JSONL file"
+        )
+    if data.validation is not None and source_file(data.validation) is not None:
+        read_source(data.validation, images=data.images, pictures=folder.pictures)
+    return read_source(data.train, images=data.images, pictures=folder.pictures)
 
 
 class _Run:
@@ -145,25 +165,28 @@ class _Run:
         state: TrainingState,
         listener: Listener,
         stack: ExitStack,
+        *,
+        is_resumed: bool,
     ) -> None:
         self._recipe, self._folder, self._learner = recipe, folder, learner
         self._optimizer, self._state, self._listener = optimizer, state, listener
         self._stack = stack
         self._began = time.monotonic() - state.train_seconds
-        self._saved_step: int | None = state.step or None
+        self._saved_step: int | None = state.step if is_resumed else None
 
     def begin(self, samples: Sequence[Sample], *, is_new: bool) -> None:
         """Open the records: new ones, or those of the run that goes on, cut at its checkpoint."""
         recipe, folder = self._recipe, self._folder
         plain = recipe.model_dump(mode="json")
+        # Without a checkpoint everything is done again, the untrained model's validation too.
+        last_kept = self._state.step if self._saved_step is not None else -1
         if not is_new:
-            refuse_changed_recipe(folder, plain, may_differ=_MAY_DIFFER)
             for path in (
                 folder.steps, folder.completions, folder.validation, folder.alarms,
                 folder.checkpoint_log,
             ):  # fmt: skip
                 if path.exists():
-                    truncate_after_step(path, self._state.step)
+                    truncate_after_step(path, last_kept)
         self._validator = Validator.of(recipe, self._learner.policy, folder)
         if is_new:
             manifest = describe_run(
@@ -184,7 +207,7 @@ class _Run:
         self._alarm_log = opened(JsonlLog(folder.alarms, AlarmRow))
         self._checkpoint_log = opened(JsonlLog(folder.checkpoint_log, CheckpointRow))
         self._track: Track = opened(tracker(recipe.tracking, folder.tracker, plain))
-        if self._state.step == 0 and is_new:
+        if last_kept < 0:
             self._validate(0)
 
     def on_step(self, result: StepResult) -> None:
@@ -205,6 +228,12 @@ class _Run:
             self._validate(result.step)
         if result.step % training.checkpoint_every == 0 and not is_last:
             self.save("regular")
+
+    def stop(self, error: TrainingStoppedError) -> None:
+        """Keep why the run stopped itself, and what it had come to."""
+        step = self._state.step + 1
+        self._alarm_log.append(AlarmRow(step=step, kind="stopped", message=str(error)))
+        self.save("alarm")
 
     def save(self, reason: str) -> None:
         """Write a checkpoint of the present step, and let old ones go as the recipe says."""

@@ -53,12 +53,19 @@ def run(arguments: list[str]) -> int:
     from grit.app.ask import annotated_picture, ask_model, free_name
     from grit.app.models import load_source
     from grit.cli.quiet import quiet_libraries
+    from grit.config.compose import config_of_flags
+    from grit.config.evaluation import EvaluationConfig
     from grit.config.model import ModelConfig
-    from grit.errors import DataError
     from grit.prompts.question import Mode
 
-    if command.output is not None and command.output.exists():
-        raise DataError(f"--output {command.output} exists; name another file, or remove it")
+    path = command.output or free_name(Path(f"{command.image.stem}.grit.png"))
+    _check_output(path)
+    sampling = config_of_flags(
+        EvaluationConfig,
+        max_new_tokens=command.max_new_tokens,
+        temperature=command.temperature,
+        seed=command.seed,
+    )
     quiet_libraries()
     model, _ = load_source(command.model, ModelConfig(device=command.device))
     answered = ask_model(
@@ -66,13 +73,12 @@ def run(arguments: list[str]) -> int:
         command.image,
         command.question,
         mode=Mode(command.mode),
-        max_new_tokens=command.max_new_tokens,
-        temperature=command.temperature,
-        seed=command.seed,
+        max_new_tokens=sampling.max_new_tokens,
+        temperature=sampling.temperature,
+        seed=sampling.seed,
     )
     trace = answered.trace
     out().print(_coloured(trace), soft_wrap=True)
-    path = command.output or free_name(Path(f"{command.image.stem}.grit.png"))
     annotated_picture(answered).save(path)
     cut_off = " (cut off at the length limit)" if answered.completion.finish == "cut_off" else ""
     answer = "none" if trace.answer is None else trace.answer
@@ -81,6 +87,23 @@ def run(arguments: list[str]) -> int:
         out().print(f"fault    {fault.kind}: {fault.detail}", markup=False, soft_wrap=True)
     out().print(f"regions  {len(trace.mentions)}, drawn in {path}", markup=False, soft_wrap=True)
     return 0
+
+
+def _check_output(path: Path) -> None:
+    """Say before the model is asked that its picture could not be written."""
+    import os
+
+    from grit.errors import DataError
+
+    if path.exists():
+        raise DataError(f"--output {path} exists; name another file, or remove it")
+    if path.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
+        raise DataError(f"--output {path} names no picture; end it in .png, .jpg or .webp")
+    if not os.access(path.parent, os.W_OK):
+        raise DataError(
+            f"cannot write {path}: there is no folder {path.parent} that may be written to; name a "
+            "file elsewhere with --output"
+        )
 
 
 def _coloured(trace: Trace) -> Text:

@@ -60,4 +60,3 @@ def evaluation_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
     """A progress bar for one evaluation; the function that it gives counts samples."""
     with progress(title, total) as advance:
         yield lambda number: advance(number)
-

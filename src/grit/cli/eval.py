@@ -66,11 +66,13 @@ def run(arguments: list[str]) -> int:
     from grit.cli.demo import evaluation_bar
     from grit.cli.figures import figures_table
     from grit.cli.quiet import quiet_libraries
+    from grit.config.compose import config_of_flags
     from grit.config.evaluation import EvaluationConfig
     from grit.config.model import ModelConfig
 
     quiet_libraries()
-    config = EvaluationConfig(
+    config = config_of_flags(
+        EvaluationConfig,
         tasks=command.tasks or None,
         limit=command.limit,
         batch_size=command.batch_size,
@@ -78,8 +80,11 @@ def run(arguments: list[str]) -> int:
         temperature=command.temperature,
         seed=command.seed,
     )
-    model = ModelConfig(
-        min_pixels=command.min_pixels, max_pixels=command.max_pixels, device=command.device
+    model = config_of_flags(
+        ModelConfig,
+        min_pixels=command.min_pixels,
+        max_pixels=command.max_pixels,
+        device=command.device,
     )
     path, summaries = evaluate_source(
         command.model,

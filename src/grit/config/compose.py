@@ -14,11 +14,18 @@ from pydantic import ValidationError
 from grit.config.base import Config
 from grit.config.explain import explain
 from grit.config.flags import lay_flags
-from grit.config.layers import read_layers
+from grit.config.layers import Layered, Origin, read_layers
 from grit.config.recipe import Recipe
 from grit.errors import ConfigError
 
-__all__ = ["dump_recipe", "load_config", "load_recipe", "recipe_hash", "split_arguments"]
+__all__ = [
+    "config_of_flags",
+    "dump_recipe",
+    "load_config",
+    "load_recipe",
+    "recipe_hash",
+    "split_arguments",
+]
 
 ConfigT = TypeVar("ConfigT", bound=Config)
 
@@ -67,6 +74,21 @@ def load_config(
     """
     layered = read_layers(files)
     lay_flags(kind, layered, arguments, prog=prog, description=description)
+    try:
+        return kind.model_validate(layered.values)
+    except ValidationError as error:
+        raise ConfigError(explain(error, kind, layered)) from error
+
+
+def config_of_flags(kind: type[ConfigT], **values: Any) -> ConfigT:
+    """Build a configuration model from the flags of a command that names them itself.
+
+    Raises:
+        ConfigError: Names the flag, its value and what was expected.
+    """
+    layered = Layered(names=["flags"])
+    for name, value in values.items():
+        layered.set((name,), value, Origin(0, f"--{name.replace('_', '-')}"))
     try:
         return kind.model_validate(layered.values)
     except ValidationError as error:

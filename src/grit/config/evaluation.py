@@ -12,7 +12,6 @@ __all__ = ["EvaluationConfig"]
 class EvaluationConfig(Config):
     """How a model is asked and marked on held-out samples."""
 
-
     tasks: tuple[str, ...] | None = Field(default=None, min_length=1)
     """Only these sets or tasks; none: all of them."""
 

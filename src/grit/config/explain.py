@@ -71,7 +71,8 @@ def _one(detail: ErrorDetails, kind: type[Config], layered: Layered) -> str:
         return f"{where}: {name}: {reason}" if name else f"{where}: {reason}"
     if fault == "missing":
         return f"{where}: {name} is missing; give it a value"
-    said = where if where == f"--{name}" else f"{where}: {name}"
+    is_its_flag = where in (f"--{name}", f"--{name.replace('_', '-')}")
+    said = where if is_its_flag else f"{where}: {name}"
     wanted = _WANTED.get(fault)
     if wanted is None:
         return f"{said} is {_shown(detail['input'])}: {detail['msg']}"

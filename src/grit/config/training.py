@@ -48,7 +48,6 @@ class TrainingConfig(Config):
     max_sequences_per_forward: int = Field(default=64, ge=1)
     """A larger group is split, its gradients summed at the prompt's cache (the same result)."""
 
-
     checkpoint_every: int = Field(default=50, ge=1)
     """Steps between checkpoints; the last step always writes one."""
 

@@ -94,8 +94,10 @@ def save_model(model: LoadedModel, folder: Path) -> None:
 
 
 def _is_local(path: str) -> bool:
+    """Whether a source is meant as a folder, be it there or not, and not as a hub's owner/name."""
+    place = Path(path).expanduser()
     looks_local = path.startswith(("/", "./", "../", "~")) or path.count("/") != 1
-    return Path(path).expanduser().exists() or looks_local
+    return looks_local or place.exists() or place.parent.is_dir()
 
 
 def _check_folder(folder: Path) -> None:

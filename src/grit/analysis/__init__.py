@@ -1,3 +1,0 @@
-"""Studies of finished runs; reads records."""
-
-__all__: list[str] = []

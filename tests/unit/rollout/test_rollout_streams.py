@@ -83,6 +83,10 @@ def test_top_p_keeps_the_fewest_tokens_that_reach_it(top_p, kept):
     assert set(drawn(logits, np.linspace(0, 0.9999, 500), top_p=top_p)) == kept
 
 
+def test_tokens_that_reach_top_p_exactly_are_enough_and_ties_go_by_token():
+    assert set(drawn([1.0] * 4, np.linspace(0, 0.9999, 50), top_p=0.5)) == {0, 1}
+
+
 def test_what_top_p_keeps_keeps_its_proportions():
     logits = np.log([0.3, 0.1, 0.41, 0.19]).tolist()
     tokens = drawn(logits, uniform_stream("top").random(20_000), top_p=0.7)

@@ -38,6 +38,10 @@ _PIECES = (
     r"|\s+| ?[^\sA-Za-z0-9]"
 )
 
+# Patches are not merged: a token of 28 pixels would hold parts of several shapes, and which colour
+# belongs to which of them was learned very slowly (docs/decisions/005).
+_MERGE_SIZE = 1
+
 _CHAT_TEMPLATE = (
     "{% for message in messages %}"
     "{% if loop.first and message['role'] != 'system' %}"
@@ -86,7 +90,9 @@ def build_tokenizer(seed: int) -> PreTrainedTokenizerFast:
 
 def build_image_processor() -> Qwen2VLImageProcessorPil:
     """Shrinks every picture to the area of the world's grid, whatever its shape."""
-    return Qwen2VLImageProcessorPil(min_pixels=28 * 28, max_pixels=GRID * GRID)
+    return Qwen2VLImageProcessorPil(
+        min_pixels=28 * 28, max_pixels=GRID * GRID, merge_size=_MERGE_SIZE
+    )
 
 
 def build_network(
@@ -123,7 +129,7 @@ def build_network(
             "fullatt_block_indexes": [0, 1, 2],
             "window_size": 112,
             "patch_size": 14,
-            "spatial_merge_size": 2,
+            "spatial_merge_size": _MERGE_SIZE,
             "temporal_patch_size": 2,
         },
         image_token_id=ids["<|image_pad|>"],
@@ -138,9 +144,16 @@ def build_network(
     return network
 
 
-def save_processing(folder: Path, seed: int) -> PreTrainedTokenizerFast:
-    """Write tokenizer, chat template and image processor into a model folder."""
-    tokenizer = build_tokenizer(seed)
+def save_processing(folder: Path, seed: int, known: Path | None) -> PreTrainedTokenizerFast:
+    """Write tokenizer, chat template and image processor into a model folder.
+
+    The tokenizer is that of a known model folder where there is one: weights taken over from there
+    know no other.
+    """
+    if known is None:
+        tokenizer = build_tokenizer(seed)
+    else:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(known)
     tokenizer.save_pretrained(folder)
     build_image_processor().save_pretrained(folder)
     return tokenizer

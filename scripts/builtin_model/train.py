@@ -1,13 +1,10 @@
 """Train the built-in model from nothing on the built-in world.
 
-    .venv/bin/python scripts/builtin_model/train.py --output /tmp/base --steps 3300 --until 1400
-    .venv/bin/python scripts/builtin_model/train.py --output /tmp/base --steps 3000 --until 2200
-    .venv/bin/python scripts/builtin_model/train.py --output /tmp/base --steps 3800 --until 3000
     .venv/bin/python scripts/builtin_model/train.py --output /tmp/base --steps 4000
 
-made the model that ships: the schedule was changed on the way. Runs on two CPU cores;
-interrupted, it goes on from its last checkpoint. The picture is run once and several turns are
-branched off it: the shared prefix that the policy itself uses.
+Runs on two CPU cores; interrupted, it goes on from its last checkpoint. The picture is run once
+and several turns are branched off it: the shared prefix that the policy itself uses. What made the
+model that ships is in its card.
 """
 
 from __future__ import annotations
@@ -23,7 +20,7 @@ from random import Random
 
 import torch
 from architecture import build_image_processor, build_network, save_processing
-from corpus import mix_at, sample_turn
+from corpus import sample_turn
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -36,7 +33,7 @@ from grit.policy.prefix import branch, run_branches
 _PICTURES = 20
 _TURNS = 5
 _BUCKETS = 3
-_MUON_RATE, _ADAMW_RATE, _FLOOR = 4e-3, 3e-3, 0.02
+_MUON_RATE, _ADAMW_RATE, _FLOOR = 3e-3, 2e-3, 0.02
 _WARMUP = 100
 _SEED = 7
 
@@ -58,15 +55,11 @@ class Teacher:
         self._model = model
         self._scenes = scenes(Part.PRETRAINING, _SEED)
         self._random = Random(_SEED)
-        self._step = 0
-        while self._step < first_step:
-            for _ in range(_PICTURES):
-                self._texts(next(self._scenes))
-            self._step += 1
+        for _ in range(first_step * _PICTURES):
+            self._texts(next(self._scenes))
 
     def _texts(self, scene: Scene) -> list[tuple[str, str]]:
-        mix = mix_at(self._step)
-        turns = (sample_turn(scene, self._random, mix) for _ in range(_TURNS))
+        turns = (sample_turn(scene, self._random) for _ in range(_TURNS))
         return [(turn.user, turn.reply) for turn in turns]
 
     def lesson(self) -> Lesson:
@@ -87,7 +80,6 @@ class Teacher:
             made.prompts.append(
                 self._model.family.prepare(self._model, picture, head + "<|vision_end|>")
             )
-        self._step += 1
         return made
 
 
@@ -136,14 +128,24 @@ def rate_factor(step: int, steps: int) -> float:
     return _FLOOR + (1 - _FLOOR) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def train(output: Path, steps: int, until: int, save_every: int) -> None:
-    """Train until a step of a schedule, going on from ``output`` where it holds a checkpoint."""
+def train(output: Path, steps: int, save_every: int, warm_start: Path | None) -> None:
+    """Train to the last step, going on from ``output`` where it holds a checkpoint.
+
+    Args:
+        output: Model folder, with the state of training beside the weights.
+        steps: Length of the schedule.
+        save_every: Steps between checkpoints.
+        warm_start: A state of training whose weights are taken where their shapes fit.
+    """
     torch.set_num_threads(2)
     output.mkdir(parents=True, exist_ok=True)
-    tokenizer: PreTrainedTokenizerBase = save_processing(output, _SEED)
+    known = None if warm_start is None else warm_start.parent
+    tokenizer: PreTrainedTokenizerBase = save_processing(output, _SEED, known)
     network = build_network(tokenizer, _SEED)
     optimizers = build_optimizers(network)
     step, spent = 0, 0.0
+    if warm_start is not None:
+        take_fitting(network, torch.load(warm_start, weights_only=True)["network"])
     state_file = output / "training_state.pt"
     if state_file.exists():
         state = torch.load(state_file, weights_only=True)
@@ -158,7 +160,7 @@ def train(output: Path, steps: int, until: int, save_every: int) -> None:
     teacher = Teacher(model, step)
     began, losses = time.monotonic(), []
     log = (output / "training_log.jsonl").open("a", encoding="utf-8")
-    for place in range(step, until):
+    for place in range(step, steps):
         for optimizer, rate in zip(optimizers, (_MUON_RATE, _ADAMW_RATE), strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = rate * rate_factor(place, steps)
@@ -179,8 +181,15 @@ def train(output: Path, steps: int, until: int, save_every: int) -> None:
             }
             losses.clear()
             print(json.dumps(row), file=log, flush=True)
-        if done % save_every == 0 or done == until:
+        if done % save_every == 0 or done == steps:
             save(output, network, optimizers, done, spent + time.monotonic() - began)
+
+
+def take_fitting(network: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Take every weight whose name and shape fit; the rest stay random."""
+    own = network.state_dict()
+    fitting = {name: w for name, w in weights.items() if own[name].shape == w.shape}
+    network.load_state_dict(fitting, strict=False)
 
 
 def save(
@@ -207,7 +216,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--until", type=int, help="stop after this step of the schedule")
+    parser.add_argument("--warm-start", type=Path, help="training_state.pt to take weights from")
     parser.add_argument("--save-every", type=int, default=200)
     chosen = parser.parse_args()
-    train(chosen.output, chosen.steps, chosen.until or chosen.steps, chosen.save_every)
+    train(chosen.output, chosen.steps, chosen.save_every, chosen.warm_start)

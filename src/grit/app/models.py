@@ -18,6 +18,7 @@ from grit.models.family import LoadedModel
 from grit.models.load import load_model, save_model
 from grit.policy.policy import Policy
 from grit.policy.reference import AdapterOffReference, FrozenReference, Reference
+from grit.policy.vision import VisionFeatures
 from grit.records.folder import RunFolder
 from grit.training.checkpoint import MODEL_FOLDER
 
@@ -66,7 +67,7 @@ def load_learner(
     base.network.requires_grad_(True)
     if config.freeze_vision:
         base.family.vision_tower(base.network).requires_grad_(False)
-    return Learner(Policy(base), reference, _trainable(base), lambda to: save_model(base, to))
+    return Learner(_learning(base), reference, _trainable(base), lambda to: save_model(base, to))
 
 
 def load_source(source: str, config: ModelConfig) -> tuple[LoadedModel, int | None]:
@@ -111,9 +112,11 @@ def _load_folder(folder: Path, config: ModelConfig, source: str) -> LoadedModel:
 
 def _base_of(folder: Path, config: ModelConfig) -> ModelConfig:
     """The model that an adapter without a run says it was trained on."""
-    named = json.loads((folder / _ADAPTER_FILE).read_text(encoding="utf-8")).get(
-        "base_model_name_or_path"
-    )
+    try:
+        settings = json.loads((folder / _ADAPTER_FILE).read_text(encoding="utf-8"))
+        named = settings.get("base_model_name_or_path")
+    except (OSError, ValueError, AttributeError) as error:
+        raise ModelError(f"cannot read {folder / _ADAPTER_FILE}: {error}") from error
     if not named:
         raise ModelError(
             f"the adapter {folder} does not say which model it is for; give the folder of its run"
@@ -135,7 +138,7 @@ def _adapted(
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             adapter = add_adapter(base, config.lora)
-    policy = Policy(base)
+    policy = _learning(base)
     reference = AdapterOffReference(policy, adapter) if needs_reference else None
 
     def save(folder: Path) -> None:
@@ -144,6 +147,11 @@ def _adapted(
         base.image_processor.save_pretrained(folder)
 
     return Learner(policy, reference, _trainable(base), save)
+
+
+def _learning(model: LoadedModel) -> Policy:
+    """A policy whose bits do not depend on which pictures have been seen together."""
+    return Policy(model, vision=VisionFeatures(model, alone=True))
 
 
 def _at(folder: Path) -> dict[str, Any]:

@@ -72,7 +72,12 @@ class Validator:
             return None
         began = time.monotonic()
         settings = self._recipe.evaluation
-        sampling = Sampling(max_new_tokens=settings.max_new_tokens, temperature=0.0)
+        sampling = Sampling(
+            max_new_tokens=settings.max_new_tokens,
+            temperature=0.0,
+            stop=self._recipe.rollout.stop,
+            sequences_at_once=settings.batch_size,
+        )
         rows = list(
             evaluate(
                 LocalEngine(self._policy, sampling),

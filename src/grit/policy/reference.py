@@ -12,6 +12,7 @@ from torch import Tensor
 
 from grit.models.family import PromptInputs
 from grit.policy.policy import Policy
+from grit.policy.vision import VisionFeatures
 
 __all__ = ["AdapterOffReference", "CompletionPart", "FrozenReference", "Reference"]
 
@@ -39,7 +40,7 @@ class FrozenReference:
     def __init__(self, policy: Policy) -> None:
         model = copy.copy(policy.model)
         model.network = copy.deepcopy(policy.model.network).requires_grad_(False).eval()
-        self._policy = Policy(model)
+        self._policy = Policy(model, vision=VisionFeatures(model, alone=True))
 
     @torch.no_grad()
     def logprobs(

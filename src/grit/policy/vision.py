@@ -19,10 +19,15 @@ class VisionFeatures:
         model: The model whose tower is run.
         max_bytes: Bound on kept features; the oldest go first. Only a tower without trainable
             weights has its features kept.
+        alone: Run each picture whose features are kept by itself. The last bits of a sum depend
+            on what it is batched with; a run that was resumed asks in other batches.
     """
 
-    def __init__(self, model: LoadedModel, *, max_bytes: int = 2 << 30) -> None:
+    def __init__(
+        self, model: LoadedModel, *, max_bytes: int = 2 << 30, alone: bool = False
+    ) -> None:
         self._model = model
+        self._alone = alone
         self._max_bytes = max_bytes
         self._kept: dict[int, tuple[Tensor, Tensor]] = {}
         self._bytes = 0
@@ -38,15 +43,21 @@ class VisionFeatures:
         features = {key: kept[key][1] for key in pictures if key in kept}
         missing = {key: prompt for key, prompt in pictures.items() if key not in features}
         if missing:
-            with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
-                fresh = self._model.family.image_features(
-                    self._model.network, list(missing.values())
-                )
+            fresh = self._run(list(missing.values()), frozen=frozen)
             for (key, prompt), feature in zip(missing.items(), fresh, strict=True):
                 features[key] = feature
                 if frozen:
                     self._keep(key, _pixels(prompt), feature)
         return [features[id(_pixels(prompt))] for prompt in prompts]
+
+    def _run(self, prompts: list[PromptInputs], *, frozen: bool) -> list[Tensor]:
+        batches = [[prompt] for prompt in prompts] if frozen and self._alone else [prompts]
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
+            return [
+                feature
+                for batch in batches
+                for feature in self._model.family.image_features(self._model.network, batch)
+            ]
 
     def _keep(self, key: int, pixels: Tensor, feature: Tensor) -> None:
         # The pixels are kept with the feature, so that their id cannot be given to others.

@@ -59,6 +59,18 @@ def test_a_frozen_tower_runs_once_a_picture_in_a_whole_run(counted):
     assert counted.family.runs == [3]
 
 
+def test_in_training_a_frozen_tower_runs_pictures_alone_so_that_bits_know_no_batches(counted):
+    vision, other = (VisionFeatures(counted, alone=True) for _ in range(2))
+    prompts = prompts_of(counted)
+    together = vision.of(prompts)
+    assert counted.family.runs == [1, 1, 1]
+    one_by_one = [other.of([prompt])[0] for prompt in reversed(prompts)][::-1]
+    assert all(torch.equal(a, b) for a, b in zip(together, one_by_one, strict=True))
+    counted.network.requires_grad_(True)
+    vision.of(prompts)
+    assert counted.family.runs[6:] == [3]
+
+
 def test_only_pictures_that_are_new_are_run(counted):
     prompts = prompts_of(counted)
     vision = VisionFeatures(counted)

@@ -118,7 +118,7 @@ class Optimizer:
                 if master is not self._weights[name]:
                     master.copy_(tensors[f"master:{name}"])
                     self._weights[name].copy_(master)
-                # Files are read to the CPU; AdamW keeps its step count there and moments with weights.
+                # Read to the CPU: AdamW keeps its step count there, moments with the weights.
                 moments = {
                     key: tensors[f"{key}:{name}"].to(
                         "cpu" if key == "step" else master.device, copy=True

@@ -17,10 +17,17 @@ from grit.prompts.question import Mode, question_turn
 __all__ = ["Turn", "chain", "sample_turn", "tokenizer_corpus"]
 
 
-_TURNS = {"locate": 0.36, "describe": 0.1, "identify": 0.06, "direct": 0.2, "suffix": 0.28}
+_TURNS = {
+    "locate": 0.3,
+    "describe": 0.08,
+    "identify": 0.05,
+    "direct": 0.17,
+    "conclude": 0.14,
+    "suffix": 0.26,
+}
 """Share of each sort of turn. Searches lead: they are learned last."""
 
-_BEHAVIOURS = {"boxes alone": 0.6, "wrong chain": 0.12, "chain": 0.28}
+_BEHAVIOURS = {"boxes alone": 0.68, "wrong chain": 0.1, "chain": 0.22}
 """What the base does under the suffix. What is commonest must be incomplete by a wide margin, as
 with the paper's bases: greedy decoding shows nothing else."""
 
@@ -31,6 +38,7 @@ _DIRECT_TASKS = {
     "arithmetic": 0.14,
     "existence": 0.15,
 }
+_CONCLUDED_TASKS = {"relation": 0.75, "counting": 0.25}
 _SUFFIX_TASKS = {
     "relation": 0.34,
     "counting": 0.3,
@@ -64,8 +72,18 @@ def sample_turn(scene: Scene, random: Random) -> Turn:
     if sort == "direct":
         inquiry = _inquiry(scene, _DIRECT_TASKS, random)
         return Turn(question_turn(inquiry.question, Mode.DIRECT), inquiry.answer)
+    if sort == "conclude":
+        return _conclude(scene, random)
     inquiry = _inquiry(scene, _SUFFIX_TASKS, random)
     return Turn(question_turn(inquiry.question, Mode.GROUNDED), _under_suffix(inquiry, random))
+
+
+def _conclude(scene: Scene, random: Random) -> Turn:
+    """The second half of a chain alone: boxes are given, what follows from them is asked."""
+    inquiry = _inquiry(scene, _CONCLUDED_TASKS, random)
+    given = _boxes(inquiry) or "there is nothing to point at"
+    user = question_turn(f"{inquiry.question} {given}", Mode.DIRECT)
+    return Turn(user, f"<rethink> {inquiry.finding} </rethink> <answer> {inquiry.answer} </answer>")
 
 
 def chain(inquiry: Inquiry, answer: str, *, rethink: bool = True) -> str:
@@ -86,7 +104,7 @@ def tokenizer_corpus(scenes: Iterator[Scene], num_scenes: int, random: Random) -
             yield turn.user
             yield turn.reply
     for number in range(101):
-        for _ in range(20):
+        for _ in range(500):
             yield f"[{number}, {number}]"
 
 
@@ -132,7 +150,7 @@ def _locate(scene: Scene, random: Random) -> Turn:
 
 
 def _inquiry(scene: Scene, tasks: dict[str, float], random: Random) -> Inquiry:
-    for _ in range(20):
+    for _ in range(500):
         inquiry = ask(scene, _draw(tasks, random), random)
         if inquiry is not None:
             return inquiry

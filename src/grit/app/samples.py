@@ -7,13 +7,14 @@ from pathlib import Path
 
 from grit.config.data import BUILTIN_VALIDATION
 from grit.config.model import BUILTIN
+from grit.data.annotations import boxes_outside
 from grit.data.builtin import TRIPLETS_FILE, builtin_triplets, held_out_samples
 from grit.data.jsonl import read_samples
 from grit.data.pictures import open_sample_picture
 from grit.data.sample import Sample
 from grit.data.scenes.generate import Part
 from grit.data.scenes.tasks import TASKS
-from grit.errors import ConfigError, PictureError
+from grit.errors import ConfigError, DataError, PictureError
 from grit.models.family import LoadedModel
 from grit.prompts.question import Mode, question_turn
 from grit.rollout.group import Prompt
@@ -99,10 +100,12 @@ def make_prompts(
 
     Raises:
         PictureError: If a picture cannot be used; names the sample.
+        DataError: If true boxes do not fit the picture that they are on.
     """
     prompts: list[Prompt] = []
     for sample in samples:
         picture = open_sample_picture(sample, max_pixels=max_pixels)
+        _refuse_foreign_boxes(sample, picture.size)
         try:
             inputs = model.prepare(picture, question_turn(sample.question, mode))
         except PictureError as error:
@@ -111,6 +114,19 @@ def make_prompts(
         if on_prompt is not None:
             on_prompt()
     return prompts
+
+
+def _refuse_foreign_boxes(sample: Sample, size: tuple[int, int]) -> None:
+    """Boxes of another frame would be held against the wrong regions, and nobody would see it."""
+    stated, where = sample.image_size, f"sample {sample.id}, {sample.image}"
+    if sample.boxes and stated is not None and stated != size:
+        raise DataError(
+            f"{where}: the picture is {size[0]}×{size[1]}, and its row gives boxes for "
+            f"{stated[0]}×{stated[1]}; state the size of the original picture, and see that the "
+            "boxes are its pixels (grit data check FILE names the lines)"
+        )
+    for fault in boxes_outside(sample.boxes or (), size):
+        raise DataError(f"{where}: {fault.problem} (found {fault.value}); {fault.fix}")
 
 
 def _refuse_unknown(source: str, tasks: Sequence[str], known: Sequence[str]) -> None:

@@ -91,10 +91,8 @@ def run(arguments: list[str]) -> int:
     try:
         config = RewardsConfig.model_validate({"preset": command.preset, "custom": custom})
     except ValidationError as error:
-        raise ConfigError(
-            f"--custom {' '.join(command.custom)}: {error.errors()[0]['msg']}; write for example "
-            "--custom my_rewards:short_answer"
-        ) from error
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"--custom {' '.join(command.custom)}: {reason}") from error
     reports = score_completions(_given(command), config)
     if command.json:
         for report in reports:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -14,7 +15,7 @@ __all__ = ["CustomRewardConfig", "RewardsConfig"]
 class CustomRewardConfig(Config):
     """A reward of your own: a Python function that scores one row."""
 
-    function: str = Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
+    function: str
     """Where it is, as module:function. It takes a RewardRow, returns a Score or a number."""
 
     name: str = Field(default="", pattern=r"^[\w-]*$")
@@ -28,6 +29,15 @@ class CustomRewardConfig(Config):
     def _function_alone(cls, value: Any) -> Any:
         """A flag gives the function alone: ``--rewards.custom mine:short``."""
         return {"function": value} if isinstance(value, str) else value
+
+    @field_validator("function")
+    @classmethod
+    def _names_a_function(cls, function: str) -> str:
+        if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", function):
+            raise ValueError(
+                f"{function!r} is no module:function; write for example my_rewards:short_answer"
+            )
+        return function
 
     @property
     def component(self) -> str:

@@ -1,0 +1,140 @@
+"""Train, eval, ask and demo as commands: what they print, and where."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import pytest
+from PIL import Image
+
+from grit.app.ask import free_name
+from grit.cli.ask import _coloured
+from grit.cli.figures import figures_table
+from grit.cli.main import main
+from grit.geometry.spaces import Frame
+from grit.records.rows import EvaluationSummary
+from grit.traces.parse import parse_trace
+from tiny_qwen import painted
+
+SMALL = (
+    "--model.device", "cpu", "--group.size", "2", "--group.prompts-per-step", "1",
+    "--rollout.max-new-tokens", "4",
+)  # fmt: skip
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    painted((84, 56)).save(tmp_path / "photo.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", ["train", "eval", "ask", "demo"])
+def test_help_is_readable_and_names_the_command(command, capsys):
+    assert main([command, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"usage: grit {command}")
+    assert "Field(" not in text
+    assert "MISSING" not in text
+
+
+def test_help_of_train_names_every_part_and_both_ways_on(capsys):
+    main(["train", "--help"])
+    text = capsys.readouterr().out
+    for word in ("--resume", "--overwrite", "--group.size", "--optimizer.lr", "--output"):
+        assert word in text, word
+
+
+def test_a_finished_run_prints_what_to_do_next(here, tiny_folder, capsys):
+    flags = ["--model.path", str(tiny_folder), *SMALL, "--training.steps", "1"]
+    assert main(["train", *flags, "--output", "runs/one"]) == 0
+    printed = capsys.readouterr().out
+    assert re.match(r"1 steps? in \d+ s -> runs/one\n", printed)
+    assert "grit report runs/one" in printed
+    assert "grit eval runs/one" in printed
+
+
+def test_ask_prints_answer_and_regions_and_writes_the_picture_beside_nothing(
+    here, tiny_folder, capsys
+):
+    words = ["How many?", "--model", str(tiny_folder), "--max-new-tokens", "6", "--device", "cpu"]
+    assert main(["ask", "photo.png", *words]) == 0
+    printed = capsys.readouterr().out
+    assert "\nanswer   none (cut off at the length limit)\n" in printed
+    assert "regions  0, drawn in photo.grit.png" in printed
+    with Image.open("photo.grit.png") as drawn:
+        assert drawn.width / drawn.height == pytest.approx(84 / 56)
+    assert main(["ask", "photo.png", *words, "--mode", "direct", "--output", "mine.jpg"]) == 0
+    assert (here / "mine.jpg").is_file()
+
+
+def test_a_free_name_never_takes_a_file_that_is_there(here):
+    assert free_name(here / "a.png").name == "a.png"
+    (here / "a.png").touch()
+    assert free_name(here / "a.png").name == "a-2.png"
+    (here / "a-2.png").touch()
+    assert free_name(here / "a.png").name == "a-3.png"
+
+
+def test_boxes_in_the_printed_chain_have_colours_and_nothing_else_has():
+    text = 'look: {"bbox_2d": [1, 2, 30, 40]} and [5, 5, 20, 20], so 2'
+    coloured = _coloured(parse_trace(text, Frame((100, 100))))
+    assert coloured.plain == text
+    spans = [text[span.start : span.end] for span in coloured.spans]
+    assert len(spans) == 2
+    assert "1, 2, 30, 40" in spans[0]
+    assert "5, 5, 20, 20" in spans[1]
+    colours = {span.style.color.name for span in coloured.spans}
+    assert len(colours) == 2, "each region has the colour in which it is drawn"
+
+
+def test_a_chain_cannot_steer_the_terminal():
+    shown = _coloured(parse_trace("\x1b[31mred\x07 \u202e[1, 2, 3, 4]\nnext", Frame((9, 9)))).plain
+    assert shown == "�[31mred� �[1, 2, 3, 4]\nnext"
+
+
+def test_eval_prints_a_table_with_n_and_intervals(here, tiny_folder, capsys):
+    flags = ["--limit", "2", "--tasks", "counting", "--max-new-tokens", "4", "--device", "cpu"]
+    assert main(["eval", str(tiny_folder), *flags, "--output", "out"]) == 0
+    captured = capsys.readouterr()
+    assert "counting" in captured.out
+    assert re.search(r"\b2\b", captured.out)
+    assert "rows in out/evaluations/base-direct.jsonl" in captured.out
+    assert "base, direct 2/2" in captured.err
+
+
+def summary(task, model, accuracy, n=300):
+    return EvaluationSummary(
+        model=model, mode="grounded", task=task, n=n, accuracy=accuracy,
+        accuracy_interval=None if accuracy is None else (accuracy - 0.05, accuracy + 0.05),
+        grounding_iou=0.875, n_with_boxes=n,
+    )  # fmt: skip
+
+
+def test_the_table_keeps_tasks_together_and_groups_last():
+    from rich.console import Console
+
+    rows = [
+        summary("counting", "base", 0.5), summary("all", "base", 0.25),
+        summary("locate", "base", None), summary("training", "base", 0.5),
+        summary("counting", "grit", 0.75), summary("all", "grit", 0.375),
+    ]  # fmt: skip
+    console = Console(width=200, record=True, quiet=False, file=None)
+    with console.capture() as captured:
+        console.print(figures_table(rows, title="before and after"))
+    lines = [line.split() for line in captured.get().splitlines() if line.strip()]
+    starts = [line[0] for line in lines if len(line) > 4][1:]
+    assert starts == ["counting", "grit", "locate", "all", "grit", "training"]
+    (counting,) = (line for line in lines if line[0] == "counting")
+    assert counting[:6] == ["counting", "base", "grounded", "300", "0.500", "0.45–0.55"]
+    (locate,) = (line for line in lines if line[0] == "locate")
+    assert locate[4] == "–", "no accuracy where answers are boxes"
+
+
+def test_a_run_can_be_moved_and_asked(here, tiny_folder, capsys):
+    flags = ["--model.path", str(tiny_folder), *SMALL, "--training.steps", "1"]
+    assert main(["train", *flags, "--output", "runs/one"]) == 0
+    shutil.move("runs/one", "elsewhere")
+    words = ["How many?", "--model", "elsewhere", "--max-new-tokens", "3", "--device", "cpu"]
+    assert main(["ask", "photo.png", *words]) == 0

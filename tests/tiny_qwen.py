@@ -53,6 +53,7 @@ def build_folder(folder: Path) -> Path:
         shutil.copy(builtin / name, folder / name)
     processor = Qwen2VLImageProcessorPil.from_pretrained(folder)
     processor.size = {"shortest_edge": MIN_PIXELS, "longest_edge": MAX_PIXELS}
+    processor.merge_size = 2  # as Qwen's own; the built-in model's is its own affair
     processor.save_pretrained(folder)
     build_network(AutoTokenizer.from_pretrained(folder)).save_pretrained(folder)
     return folder

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 __all__ = ["StopRequest", "stop_on_signals"]
+
+
+_SAID = b"\nfinishing the step, then stopping; again stops at once\n"
 
 
 class StopRequest:
@@ -23,12 +28,8 @@ class StopRequest:
 
 
 @contextmanager
-def stop_on_signals(on_first: Callable[[], None]) -> Iterator[StopRequest]:
-    """Turn the first signal into a request, and let the second one interrupt.
-
-    Args:
-        on_first: Called once, when the first signal comes; it may write a line.
-    """
+def stop_on_signals() -> Iterator[StopRequest]:
+    """Turn the first signal into a request, said on stderr, and let the second one interrupt."""
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
@@ -38,7 +39,9 @@ def stop_on_signals(on_first: Callable[[], None]) -> Iterator[StopRequest]:
         if request.signal is not None:
             raise KeyboardInterrupt
         request.signal = number
-        on_first()
+        # A handler may stand in the middle of anything, a console's printing among it: it must
+        # reach the file by itself.
+        os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, _SAID)
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

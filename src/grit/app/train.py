@@ -121,11 +121,7 @@ def train(
         )  # fmt: skip
         run.begin(samples, is_new=not folder.recipe.exists())
         listener.started(state.step + 1, recipe.training.steps)
-        asked = stack.enter_context(
-            stop_on_signals(
-                lambda: listener.said("finishing the step, then stopping; again stops at once")
-            )
-        )
+        asked = stack.enter_context(stop_on_signals())
         try:
             last = trainer.run(state.step + 1, run.on_step, asked)
         except TrainingStoppedError as error:

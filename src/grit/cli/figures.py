@@ -11,19 +11,19 @@ from grit.records.rows import ALL_TASKS, TRAINING_TASKS, EvaluationSummary, Inte
 
 __all__ = ["figures_table"]
 
-_GROUPS = {TRAINING_TASKS: "training tasks", ALL_TASKS: "all tasks"}
+_GROUPS = {TRAINING_TASKS: "trained on", ALL_TASKS: "all tasks"}
 
 
 def figures_table(rows: Sequence[EvaluationSummary], *, title: str | None = None) -> Table:
     """One line a task and model, with n and 95% intervals; tasks stay together."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
-    table.add_column("task")
-    table.add_column("model")
-    table.add_column("asked")
-    table.add_column("n", justify="right")
-    for name in ("accuracy", "grounding IoU", "format"):
-        table.add_column(name)
-    table.add_column("boxes", justify="right")
+    table = Table(
+        box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title=title, title_justify="left"
+    )
+    table.add_column("task", no_wrap=True)
+    table.add_column("model, asked", no_wrap=True)
+    table.add_column("n", justify="right", no_wrap=True)
+    for name in ("accuracy", "IoU", "format"):
+        table.add_column(name, no_wrap=True)
     tasks = list(dict.fromkeys(row.task for row in rows))
     # Groups of tasks come last, after what they are made of.
     tasks.sort(key=lambda task: task in _GROUPS)
@@ -32,13 +32,11 @@ def figures_table(rows: Sequence[EvaluationSummary], *, title: str | None = None
         for row in members:
             table.add_row(
                 _GROUPS.get(task, task) if row is members[0] else "",
-                row.model,
-                row.mode,
+                f"{row.model}, {row.mode}",
                 str(row.n),
                 _figure(row.accuracy, row.accuracy_interval),
                 _figure(row.grounding_iou, row.grounding_iou_interval),
                 _figure(row.format_rate, row.format_interval),
-                "–" if row.box_rate is None else f"{row.box_rate:.2f}",
                 end_section=row is members[-1],
             )
     return table
@@ -49,4 +47,9 @@ def _figure(value: float | None, interval: Interval | None) -> str:
         return "–"
     if interval is None:
         return f"{value:.3f}"
-    return f"{value:.3f} [dim]{interval[0]:.2f}–{interval[1]:.2f}[/dim]"
+    return f"{value:.3f} [dim]{_short(interval[0])}–{_short(interval[1])}[/dim]"
+
+
+def _short(share: float) -> str:
+    """A share in three characters, so that a line fits a terminal of 80."""
+    return f"{share:.2f}".removeprefix("0") if share < 0.995 else "1.0"

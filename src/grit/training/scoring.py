@@ -71,7 +71,7 @@ class Scorer:
 
     def close(self) -> None:
         """Let the background go."""
-        self._background.shutdown()
+        self._background.shutdown(wait=False, cancel_futures=True)
 
 
 def rewards_of(scored: Sequence[ScoredGroup]) -> Tensor:

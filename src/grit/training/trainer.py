@@ -241,7 +241,7 @@ class Trainer:
         if not math.isfinite(result.grad_norm) or not math.isfinite(sums["loss"]):
             raise TrainingStoppedError(
                 f"the loss of step {result.step} is {sums['loss']:g} and its gradient's norm "
-                f"{result.grad_norm:g}; the weights have not moved. Lower optimizer.lr, or look at "
+                f"{result.grad_norm:g}; this update moved nothing. Lower optimizer.lr, or look at "
                 "the step's completions"
             )
 

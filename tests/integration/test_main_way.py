@@ -177,7 +177,7 @@ def test_a_run_is_evaluated_and_its_page_written(unbroken, capsys):
     asked = ["--limit", "3", "--tasks", "relation", "counting", "--max-new-tokens", "24"]
     assert main(["eval", "runs/unbroken", *asked]) == 0
     table = capsys.readouterr().out
-    for word in ("relation", "counting", "training", "accuracy", "IoU", "format"):
+    for word in ("relation", "counting", "trained on", "accuracy", "IoU", "format"):
         assert word in table
     summary = json.loads((unbroken / "evaluations" / "summary.json").read_text(encoding="utf-8"))
     assert {row["task"]: row["n"] for row in summary["rows"]} == {

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import torch
@@ -70,13 +69,8 @@ class AdapterOffReference:
         temperature: float,
     ) -> list[list[Tensor]]:
         """Log-probability of every token under the base weights."""
-        with self._switched_off():
-            return _logprobs(self._policy, prompts, parts, temperature)
-
-    @contextmanager
-    def _switched_off(self) -> Generator[None]:
         with self._adapter.disable_adapter():
-            yield
+            return _logprobs(self._policy, prompts, parts, temperature)
 
 
 def _logprobs(

@@ -27,14 +27,19 @@ class PromptSampler:
     def places(self, step: int) -> list[int]:
         """Indices of a step's samples; steps count from 1."""
         first = (step - 1) * self.per_step
-        return [self._place(position) for position in range(first, first + self.per_step)]
+        positions = range(first, first + self.per_step)
+        epochs = {position // self.num_samples for position in positions}
+        orders = {epoch: self._order(epoch) for epoch in epochs}
+        return [
+            orders[position // self.num_samples][position % self.num_samples]
+            for position in positions
+        ]
 
     def epoch(self, step: int) -> float:
         """Passes over the data when a step has been made."""
         return step * self.per_step / self.num_samples
 
-    def _place(self, position: int) -> int:
-        epoch, place = divmod(position, self.num_samples)
+    def _order(self, epoch: int) -> list[int]:
         order = list(range(self.num_samples))
         Random(f"grit epoch {self.seed} {epoch}").shuffle(order)
-        return order[place]
+        return order

@@ -14,13 +14,15 @@ import copy
 import json
 import math
 import time
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 import torch
 from architecture import build_image_processor, build_network, save_processing
-from corpus import sample_turn
+from corpus import Turn, sample_turn
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -31,8 +33,8 @@ from grit.models.qwen2_5_vl import Qwen25VL
 from grit.policy.prefix import branch, run_branches
 
 _PICTURES = 20
-_TURNS = 5
-_BUCKETS = 3
+_TURNS = 6
+_BUCKETS = 5
 _MUON_RATE, _ADAMW_RATE, _FLOOR = 3e-3, 2e-3, 0.02
 _WARMUP = 100
 _SEED = 7
@@ -40,12 +42,18 @@ _SEED = 7
 
 @dataclass(slots=True)
 class Lesson:
-    """Pictures of one step, and turns over them as tokens with the reply marked."""
+    """Pictures of one step, and turns over them as tokens.
+
+    A token's weight in the loss is 0 in the user's words, 1 in the reply, and the turn's own in its
+    answer.
+    """
 
     prompts: list[PromptInputs]
     owners: list[int]
     tokens: list[Tensor]
-    starts: list[int]
+    weights: list[Tensor]
+    answers: list[slice]
+    sorts: list[str]
 
 
 class Teacher:
@@ -56,54 +64,70 @@ class Teacher:
         self._scenes = scenes(Part.PRETRAINING, _SEED)
         self._random = Random(_SEED)
         for _ in range(first_step * _PICTURES):
-            self._texts(next(self._scenes))
+            self._turns(next(self._scenes))
 
-    def _texts(self, scene: Scene) -> list[tuple[str, str]]:
-        turns = (sample_turn(scene, self._random) for _ in range(_TURNS))
-        return [(turn.user, turn.reply) for turn in turns]
+    def _turns(self, scene: Scene) -> list[Turn]:
+        return [sample_turn(scene, self._random) for _ in range(_TURNS)]
 
     def lesson(self) -> Lesson:
         """One step's worth of pictures and turns."""
-        made = Lesson([], [], [], [])
+        made = Lesson([], [], [], [], [], [])
         tokenizer = self._model.tokenizer
         for row in range(_PICTURES):
             scene = next(self._scenes)
             picture = draw_scene(scene)
-            for user, reply in self._texts(scene):
-                text = self._model.render(user)
-                head, tail = text.split("<|vision_end|>")
-                asked = tokenizer(tail, add_special_tokens=False)["input_ids"]
-                said = tokenizer(reply + "<|im_end|>", add_special_tokens=False)["input_ids"]
+            for turn in self._turns(scene):
+                head, asked = self._model.render(turn.user).split("<|vision_end|>")
+                parts = [
+                    (asked, 0.0),
+                    (turn.lead, 1.0),
+                    (turn.answer, turn.weight),
+                    (turn.close + "<|im_end|>", 1.0),
+                ]
+                ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text, _ in parts]
                 made.owners.append(row)
-                made.tokens.append(torch.tensor(asked + said))
-                made.starts.append(len(asked))
+                made.tokens.append(torch.tensor([token for part in ids for token in part]))
+                made.weights.append(
+                    torch.tensor([w for part, (_, w) in zip(ids, parts, strict=True) for _ in part])
+                )
+                start = len(ids[0]) + len(ids[1])
+                made.answers.append(slice(start, start + len(ids[2])))
+                made.sorts.append(turn.sort)
             made.prompts.append(
                 self._model.family.prepare(self._model, picture, head + "<|vision_end|>")
             )
         return made
 
 
-def lesson_loss(model: LoadedModel, lesson: Lesson) -> Tensor:
-    """Mean cross-entropy of all reply tokens; turns of like length are run together."""
+def lesson_loss(model: LoadedModel, lesson: Lesson) -> tuple[Tensor, dict[str, list[bool]]]:
+    """Weighted mean cross-entropy of all reply tokens; turns of like length are run together.
+
+    Returns:
+        The loss, and by sort of turn whether each answer's tokens were all the likeliest ones.
+    """
     family, network = model.family, model.network
     features = family.image_features(network, lesson.prompts)
     states = family.run_prompts(network, lesson.prompts, features)
     order = sorted(range(len(lesson.tokens)), key=lambda row: len(lesson.tokens[row]))
     size = math.ceil(len(order) / _BUCKETS)
-    total, num_tokens = torch.zeros(()), 0
+    total, right = torch.zeros(()), defaultdict[str, list[bool]](list)
     for first in range(0, len(order), size):
         rows = order[first : first + size]
         tokens = nn.utils.rnn.pad_sequence([lesson.tokens[row] for row in rows], batch_first=True)
+        weights = nn.utils.rnn.pad_sequence([lesson.weights[row] for row in rows], batch_first=True)
         owners = torch.tensor([lesson.owners[row] for row in rows])
         hidden = run_branches(family, network, branch(states, owners), tokens)
-        place = torch.arange(tokens.shape[1])
-        lengths = torch.tensor([len(lesson.tokens[row]) for row in rows])
-        starts = torch.tensor([lesson.starts[row] for row in rows])
-        said = (place >= starts[:, None]) & (place < lengths[:, None])
+        said = weights > 0
         logits = nn.functional.linear(hidden[said], family.output_weight(network)).float()
-        total = total + nn.functional.cross_entropy(logits, tokens[said], reduction="sum")
-        num_tokens += int(said.sum())
-    return total / num_tokens
+        losses = nn.functional.cross_entropy(logits, tokens[said], reduction="none")
+        total = total + (losses * weights[said]).sum()
+        hit = torch.ones_like(said)
+        hit[said] = logits.argmax(dim=1) == tokens[said]
+        for row, hits in zip(rows, hit, strict=True):
+            answer = lesson.answers[row]
+            if answer.stop > answer.start:
+                right[lesson.sorts[row]].append(bool(hits[answer].all()))
+    return total / torch.cat(lesson.weights).sum(), right
 
 
 def build_optimizers(network: nn.Module) -> list[torch.optim.Optimizer]:
@@ -128,7 +152,9 @@ def rate_factor(step: int, steps: int) -> float:
     return _FLOOR + (1 - _FLOOR) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def train(output: Path, steps: int, save_every: int, warm_start: Path | None) -> None:
+def train(
+    output: Path, steps: int, save_every: int, warm_start: Path | None, rate_scale: float
+) -> None:
     """Train to the last step, going on from ``output`` where it holds a checkpoint.
 
     Args:
@@ -136,6 +162,7 @@ def train(output: Path, steps: int, save_every: int, warm_start: Path | None) ->
         steps: Length of the schedule.
         save_every: Steps between checkpoints.
         warm_start: A state of training whose weights are taken where their shapes fit.
+        rate_scale: Factor on both learning rates.
     """
     torch.set_num_threads(2)
     output.mkdir(parents=True, exist_ok=True)
@@ -159,37 +186,53 @@ def train(output: Path, steps: int, save_every: int, warm_start: Path | None) ->
     model = LoadedModel(family, network, tokenizer, processor, limits, (), "built-in")
     teacher = Teacher(model, step)
     began, losses = time.monotonic(), []
+    answered = defaultdict[str, list[bool]](list)
     log = (output / "training_log.jsonl").open("a", encoding="utf-8")
+    # The next lesson is drawn and tokenized while this one is learned.
+    ahead = ThreadPoolExecutor(max_workers=1)
+    coming = ahead.submit(teacher.lesson)
     for place in range(step, steps):
+        lesson, coming = coming.result(), ahead.submit(teacher.lesson)
         for optimizer, rate in zip(optimizers, (_MUON_RATE, _ADAMW_RATE), strict=True):
             for group in optimizer.param_groups:
-                group["lr"] = rate * rate_factor(place, steps)
+                group["lr"] = rate * rate_scale * rate_factor(place, steps)
         # float32: on a CPU, attention's backward in bfloat16 costs more than its matmuls save.
-        loss = lesson_loss(model, teacher.lesson())
+        loss, right = lesson_loss(model, lesson)
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         losses.append(float(loss.detach()))
+        for sort, hits in right.items():
+            answered[sort].extend(hits)
         done = place + 1
         if done % 25 == 0:
             row = {
                 "step": done,
                 "loss": sum(losses) / len(losses),
                 "seconds": spent + time.monotonic() - began,
+                "right": {sort: sum(hits) / len(hits) for sort, hits in sorted(answered.items())},
             }
             losses.clear()
+            answered.clear()
             print(json.dumps(row), file=log, flush=True)
         if done % save_every == 0 or done == steps:
             save(output, network, optimizers, done, spent + time.monotonic() - began)
+    ahead.shutdown(cancel_futures=True)
 
 
 def take_fitting(network: nn.Module, weights: dict[str, Tensor]) -> None:
-    """Take every weight whose name and shape fit; the rest stay random."""
+    """Take every weight whose name and shape fit; the rest stay random.
+
+    A decoder layer that is new adds nothing at first, so that what was learned still works.
+    """
     own = network.state_dict()
     fitting = {name: w for name, w in weights.items() if own[name].shape == w.shape}
     network.load_state_dict(fitting, strict=False)
+    for name, weight in network.named_parameters():
+        if name not in fitting and name.endswith(("self_attn.o_proj.weight", "down_proj.weight")):
+            nn.init.zeros_(weight)
 
 
 def save(
@@ -218,5 +261,6 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--warm-start", type=Path, help="training_state.pt to take weights from")
     parser.add_argument("--save-every", type=int, default=200)
+    parser.add_argument("--rate-scale", type=float, default=1.0)
     chosen = parser.parse_args()
-    train(chosen.output, chosen.steps, chosen.save_every, chosen.warm_start)
+    train(chosen.output, chosen.steps, chosen.save_every, chosen.warm_start, chosen.rate_scale)

@@ -11,6 +11,7 @@ The tree::
     ├── RewardError            a reward that cannot be found or breaks its protocol
     ├── RunFolderError         a run folder that is taken, torn, foreign or changed
     ├── CheckpointError        a checkpoint that cannot be written or read
+    ├── StoppedBySignalError   a run that was asked to stop, with a checkpoint
     └── TrainingStoppedError   a run that stopped itself, with a checkpoint
         └── UnscoredRateError  too many completions could not be judged
 
@@ -27,6 +28,7 @@ __all__ = [
     "RewardError",
     "RunFolderError",
     "SpaceMismatchError",
+    "StoppedBySignalError",
     "TrainingStoppedError",
     "UnscoredRateError",
 ]
@@ -66,6 +68,19 @@ class RunFolderError(GritError):
 
 class CheckpointError(GritError):
     """A checkpoint cannot be written or read."""
+
+
+class StoppedBySignalError(GritError):
+    """A signal asked the run to stop; it finished its step and wrote a checkpoint.
+
+    Args:
+        message: How to go on.
+        signal: The signal's number.
+    """
+
+    def __init__(self, message: str, signal: int) -> None:
+        super().__init__(message)
+        self.signal = signal
 
 
 class TrainingStoppedError(GritError):

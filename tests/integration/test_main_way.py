@@ -160,7 +160,7 @@ def test_sigterm_finishes_the_step_and_prints_the_command_that_goes_on(workplace
     wait_for_rows(process, stopped / "steps.jsonl", 1)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 0, said
+    assert process.returncode == 128 + signal.SIGTERM, said
     last = rows(stopped, "steps")[-1]["step"]
     assert last < 6, "the run was not caught in the middle"
     assert checkpoints(stopped) == [f"step-{last:06d}"]

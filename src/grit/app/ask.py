@@ -8,6 +8,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from grit.app.models import load_source
+from grit.config.model import ModelConfig
+from grit.config.rollout import LocalRolloutConfig
 from grit.data.pictures import open_picture, picture_size
 from grit.data.sample import Sample
 from grit.draw.boxes import BoxKind, DrawnBox, draw_boxes
@@ -21,7 +24,7 @@ from grit.rollout.group import Prompt
 from grit.rollout.local import LocalEngine, Sampling
 from grit.traces.trace import Trace
 
-__all__ = ["Answered", "annotated_picture", "ask_model", "free_name"]
+__all__ = ["Answered", "annotated_picture", "ask_model", "ask_source", "free_name"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ def ask_model(
     max_new_tokens: int = 1000,
     temperature: float = 0.0,
     seed: int = 0,
+    stop: str = LocalRolloutConfig().stop,
 ) -> Answered:
     """Ask a model one question about one picture.
 
@@ -55,15 +59,13 @@ def ask_model(
         PictureError: If the picture cannot be used.
         DataError: If the question is empty.
     """
-    if not question.strip():
-        raise DataError("the question is empty; type what you want to know about the picture")
-    picture = open_picture(image)
+    picture = _checked(image, question)
     inputs = model.prepare(picture, question_turn(question, mode))
     sample = Sample("asked", image, question, "", "asked", image_size=picture_size(image))
     sampling = Sampling(
         max_new_tokens,
         temperature,
-        stop=None if mode is Mode.DIRECT else "</answer>",
+        stop=None if mode is Mode.DIRECT else stop,
         seed=seed,
     )
     engine = LocalEngine(Policy(model), sampling)
@@ -72,9 +74,47 @@ def ask_model(
     return Answered(completion, read_completion(completion.text, group, mode), picture)
 
 
+def ask_source(
+    source: str,
+    config: ModelConfig,
+    image: Path,
+    question: str,
+    *,
+    mode: Mode,
+    max_new_tokens: int = 1000,
+    temperature: float = 0.0,
+    seed: int = 0,
+) -> Answered:
+    """Load a model from anywhere and ask it; picture and question are looked at first.
+
+    Raises:
+        PictureError: If the picture cannot be used.
+        DataError: If the question is empty.
+        GritError: If there is no model in ``source``.
+    """
+    _checked(image, question)
+    loaded = load_source(source, config)
+    return ask_model(
+        loaded.model,
+        image,
+        question,
+        mode=mode,
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        seed=seed,
+        stop=loaded.stop,
+    )
+
+
 def annotated_picture(answered: Answered) -> Image.Image:
     """The picture with every region that the chain points at, numbered as in the text."""
     return draw_boxes(answered.picture, _drawn(answered.trace))
+
+
+def _checked(image: Path, question: str) -> Image.Image:
+    if not question.strip():
+        raise DataError("the question is empty; type what you want to know about the picture")
+    return open_picture(image)
 
 
 def free_name(wanted: Path) -> Path:

@@ -10,14 +10,15 @@ from typing import Any
 
 from grit.app.evaluate import Asked, EvaluationProgress, evaluate_into
 from grit.app.models import load_source
+from grit.app.run import Listener
 from grit.app.samples import BUILTIN_TEST, read_source
-from grit.app.train import Listener, train
+from grit.app.train import train
 from grit.config.compose import load_recipe
 from grit.config.recipe import Recipe
 from grit.data.builtin import TRAINING_TASKS
 from grit.data.sample import Sample
 from grit.data.scenes.tasks import TASKS
-from grit.errors import RunFolderError
+from grit.errors import StoppedBySignalError
 from grit.prompts.question import Mode
 from grit.records.atomic import atomic_write_text
 from grit.records.changes import recipe_differences
@@ -71,7 +72,7 @@ def run_demo(
         overwrite: Start anew.
 
     Raises:
-        RunFolderError: If training was stopped by hand before its last step.
+        StoppedBySignalError: If training was stopped by hand before its last step.
     """
     folder = RunFolder(Path(recipe.output))
     if folder.holds_run and not overwrite and folder.summary.exists() and folder.report.exists():
@@ -82,9 +83,10 @@ def run_demo(
     outcome = train(
         recipe, listener, resume=folder.holds_run and not overwrite, overwrite=overwrite
     )
-    if not outcome.is_finished:
-        raise RunFolderError(
-            f"the demo stopped after step {outcome.last_step}; the same command goes on from there"
+    if outcome.stopped_by is not None:
+        raise StoppedBySignalError(
+            f"the demo stopped after step {outcome.last_step}; the same command goes on from there",
+            outcome.stopped_by,
         )
     samples = read_source(
         BUILTIN_TEST,
@@ -93,12 +95,13 @@ def run_demo(
         limit=recipe.evaluation.limit,
         seed=recipe.evaluation.seed,
     )
-    base, _ = load_source(recipe.model.path, recipe.model)
-    trained, _ = load_source(str(folder.path), recipe.model)
+    base = load_source(recipe.model.path, recipe.model)
+    trained = load_source(str(folder.path), recipe.model)
+    stop = recipe.rollout.stop
     for asked in (
-        Asked(base, "base", Mode.DIRECT),
-        Asked(base, "base", Mode.COT),
-        Asked(trained, "grit", Mode.GROUNDED),
+        Asked(base.model, "base", Mode.DIRECT),
+        Asked(base.model, "base", Mode.COT, stop=stop),
+        Asked(trained.model, "grit", Mode.GROUNDED, stop=stop),
     ):
         _evaluate(recipe, folder, asked, samples, bar)
     summaries = folder.read_evaluation_table().rows

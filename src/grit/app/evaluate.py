@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Protocol
 
 from grit.app.models import load_source
-from grit.app.samples import make_prompts, read_source
+from grit.app.samples import make_prompts, read_source, refuse_unknown_tasks, source_file
 from grit.config.data import DataConfig
 from grit.config.evaluation import EvaluationConfig
 from grit.config.judge import RulesJudgeConfig
 from grit.config.model import ModelConfig
+from grit.config.rollout import LocalRolloutConfig
 from grit.data.builtin import TRAINING_TASKS
 from grit.data.sample import Sample
 from grit.errors import ConfigError, RunFolderError
@@ -21,6 +22,7 @@ from grit.evaluation.evaluate import evaluate
 from grit.evaluation.summary import summarise_rows
 from grit.judges.rules import RulesJudge
 from grit.models.family import LoadedModel
+from grit.models.fingerprint import fingerprint
 from grit.policy.policy import Policy
 from grit.prompts.question import Mode
 from grit.records.folder import RunFolder
@@ -48,12 +50,14 @@ class Asked:
         label: Its name in rows and tables.
         mode: How the questions are put.
         step: Training step of its weights; None for weights from outside a run.
+        stop: Text that ends a chain; direct answers end where the model ends them.
     """
 
     model: LoadedModel
     label: str
     mode: Mode
     step: int | None = None
+    stop: str = LocalRolloutConfig().stop
 
 
 def evaluate_into(
@@ -78,10 +82,15 @@ def evaluate_into(
         max_pixels: Larger pictures are refused.
         training_tasks: Tasks summed up together.
         on_rows: Told how many rows are done.
+
+    Raises:
+        RunFolderError: If the rows that stand there are another model's.
     """
     path = folder.evaluation(asked.label, asked.mode.value, asked.step)
     wanted = {sample.id for sample in samples}
     done = read_rows(path, EvaluationRow).rows if path.exists() else []
+    weights = fingerprint(asked.model.network)
+    _refuse_mixture(path, done, weights)
     known = {row.sample_id for row in done}
     missing = [sample for sample in samples if sample.id not in known]
     if on_rows is not None:
@@ -91,7 +100,7 @@ def evaluate_into(
         sampling = Sampling(
             max_new_tokens=config.max_new_tokens,
             temperature=config.temperature,
-            stop=None if asked.mode is Mode.DIRECT else "</answer>",
+            stop=None if asked.mode is Mode.DIRECT else asked.stop,
             sequences_at_once=config.batch_size,
             seed=config.seed,
         )
@@ -106,6 +115,7 @@ def evaluate_into(
                 batch_size=config.batch_size,
                 threshold=threshold,
                 step=asked.step,
+                weights=weights,
                 on_rows=on_rows,
             ):
                 log.append(row)
@@ -164,12 +174,27 @@ def evaluate_source(
     folder = run if output is None else RunFolder(output)
     if not folder.holds_run:
         RunFolder.refuse_taken(folder.path)
-    model, step = load_source(source, model_config)
+
+    def read() -> list[Sample]:
+        return read_source(
+            data,
+            images=images,
+            pictures=folder.pictures,
+            tasks=config.tasks,
+            limit=config.limit,
+            seed=config.seed,
+        )
+
+    refuse_unknown_tasks(data, config.tasks)
+    # A file is read before a model that takes minutes to load; scenes are drawn into the folder.
+    samples = None if source_file(data) is None else read()
+    loaded = load_source(source, model_config)
     asked = Asked(
-        model,
+        loaded.model,
         label or ("grit" if is_run else "base"),
         Mode(mode) if mode else (Mode.GROUNDED if is_run else Mode.DIRECT),
-        step,
+        loaded.step,
+        loaded.stop,
     )
     path = folder.evaluation(asked.label, asked.mode.value, asked.step)
     if path.exists() and not (resume or overwrite):
@@ -179,14 +204,8 @@ def evaluate_source(
         )
     if not folder.holds_run:
         RunFolder.create(folder.path)
-    samples = read_source(
-        data,
-        images=images,
-        pictures=folder.pictures,
-        tasks=config.tasks,
-        limit=config.limit,
-        seed=config.seed,
-    )
+    if samples is None:
+        samples = read()
     # Only now is everything known to be right that can be.
     if overwrite:
         path.unlink(missing_ok=True)
@@ -201,6 +220,16 @@ def evaluate_source(
             on_rows=on_rows,
         )
     return path, summaries
+
+
+def _refuse_mixture(path: Path, rows: Sequence[EvaluationRow], weights: str) -> None:
+    """Two models' answers in one file would be summed up as one model's."""
+    others = {row.weights for row in rows} - {weights, None}
+    if others:
+        raise RunFolderError(
+            f"{path} holds rows of other weights ({', '.join(sorted(map(str, others)))}; these are "
+            f"{weights}); name this model with --label, or ask everything again with --overwrite"
+        )
 
 
 def _keep(folder: RunFolder, fresh: Sequence[EvaluationSummary]) -> None:

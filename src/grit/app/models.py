@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from grit.config.model import BUILTIN, ModelConfig
+from grit.config.rollout import LocalRolloutConfig
 from grit.errors import ModelError, RunFolderError
 from grit.models.adapter import add_adapter, load_adapter
 from grit.models.family import LoadedModel
@@ -22,7 +23,7 @@ from grit.policy.vision import VisionFeatures
 from grit.records.folder import RunFolder
 from grit.training.checkpoint import MODEL_FOLDER
 
-__all__ = ["Learner", "load_learner", "load_source"]
+__all__ = ["Learner", "Source", "load_learner", "load_source"]
 
 _ADAPTER_FILE = "adapter_config.json"
 
@@ -42,6 +43,21 @@ class Learner:
     reference: Reference | None
     trainable: dict[str, nn.Parameter]
     save: Callable[[Path], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A model to ask or evaluate, and what its run says about it.
+
+    Args:
+        model: Ready to be asked.
+        step: Training step of its weights; None where the source is no run.
+        stop: Text that ends its chains, as in its training.
+    """
+
+    model: LoadedModel
+    step: int | None = None
+    stop: str = LocalRolloutConfig().stop
 
 
 def load_learner(
@@ -70,7 +86,7 @@ def load_learner(
     return Learner(_learning(base), reference, _trainable(base), lambda to: save_model(base, to))
 
 
-def load_source(source: str, config: ModelConfig) -> tuple[LoadedModel, int | None]:
+def load_source(source: str, config: ModelConfig) -> Source:
     """Load a model to ask or evaluate.
 
     Args:
@@ -78,16 +94,13 @@ def load_source(source: str, config: ModelConfig) -> tuple[LoadedModel, int | No
             checkpoint is taken where there is one, else its last.
         config: Everything but the path.
 
-    Returns:
-        The model, and the training step of its weights where the source is a run.
-
     Raises:
         ModelError: If there is no model there.
         RunFolderError: If the run has no checkpoint yet.
     """
     run = RunFolder(Path(source))
     if source == BUILTIN or not run.holds_run:
-        return _load_folder(Path(source), config, source), None
+        return Source(_load_folder(Path(source), config, source))
     folder = run.best if (run.best / MODEL_FOLDER).is_dir() else run.latest_checkpoint()
     if folder is None:
         raise RunFolderError(
@@ -95,9 +108,11 @@ def load_source(source: str, config: ModelConfig) -> tuple[LoadedModel, int | No
             "training.checkpoint_every"
         )
     step = json.loads((folder / "state.json").read_text(encoding="utf-8"))["step"]
-    trained = ModelConfig.model_validate(run.read_recipe()["model"])
+    recipe = run.read_recipe()
+    trained = ModelConfig.model_validate(recipe["model"])
     kept = {"device": config.device, "dtype": config.dtype, "attention": config.attention}
-    return _load_folder(folder / MODEL_FOLDER, trained.model_copy(update=kept), source), int(step)
+    model = _load_folder(folder / MODEL_FOLDER, trained.model_copy(update=kept), source)
+    return Source(model, int(step), recipe["rollout"]["stop"])
 
 
 def _load_folder(folder: Path, config: ModelConfig, source: str) -> LoadedModel:

@@ -19,7 +19,13 @@ from grit.models.family import LoadedModel
 from grit.prompts.question import Mode, question_turn
 from grit.rollout.group import Prompt
 
-__all__ = ["BUILTIN_TEST", "make_prompts", "read_source", "source_file"]
+__all__ = [
+    "BUILTIN_TEST",
+    "make_prompts",
+    "read_source",
+    "refuse_unknown_tasks",
+    "source_file",
+]
 
 BUILTIN_TEST = "builtin:test"
 """The word for the built-in world's test scenes."""
@@ -52,7 +58,7 @@ def read_source(
     """
     if source in _PARTS:
         wanted = tuple(TASKS) if tasks is None else tuple(tasks)
-        _refuse_unknown(source, wanted, tuple(TASKS))
+        refuse_unknown_tasks(source, tasks)
         number = 300 if limit is None else limit
         return held_out_samples(
             _PARTS[source], pictures, tasks=wanted, num_per_task=number, seed=seed
@@ -72,6 +78,16 @@ def read_source(
         if within and (tasks is None or sample.dataset in tasks):
             kept.append(sample)
     return kept
+
+
+def refuse_unknown_tasks(source: str, tasks: Sequence[str] | None) -> None:
+    """Say no to a task that held-out scenes do not have; a file's are known once it is read.
+
+    Raises:
+        ConfigError: If there is one.
+    """
+    if source in _PARTS:
+        _refuse_unknown(source, tasks or (), tuple(TASKS))
 
 
 def source_file(source: str) -> Path | None:

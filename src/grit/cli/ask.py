@@ -34,7 +34,7 @@ class AskCommand:
     """A run folder, a model folder, a hub name, or builtin."""
     mode: Literal["grounded", "cot", "direct"] = "grounded"
     """With the paper's suffix (grounded, cot), or the question alone (direct)."""
-    output: Path | None = None
+    output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Where the annotated picture goes; by default NAME.grit.png here, never over another file."""
     max_new_tokens: int = 1000
     """Longest completion."""
@@ -50,8 +50,7 @@ def run(arguments: list[str]) -> int:
     """Ask."""
     command = tyro.cli(AskCommand, prog="grit ask", args=arguments)
 
-    from grit.app.ask import annotated_picture, ask_model, free_name
-    from grit.app.models import load_source
+    from grit.app.ask import annotated_picture, ask_source, free_name
     from grit.cli.quiet import quiet_libraries
     from grit.config.compose import config_of_flags
     from grit.config.evaluation import EvaluationConfig
@@ -67,9 +66,9 @@ def run(arguments: list[str]) -> int:
         seed=command.seed,
     )
     quiet_libraries()
-    model, _ = load_source(command.model, ModelConfig(device=command.device))
-    answered = ask_model(
-        model,
+    answered = ask_source(
+        command.model,
+        ModelConfig(device=command.device),
         command.image,
         command.question,
         mode=Mode(command.mode),

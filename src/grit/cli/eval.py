@@ -24,7 +24,7 @@ class EvalCommand:
     """A run folder, a model folder, a hub name, or builtin."""
     data: str = "builtin:test"
     """A JSONL file, or builtin, builtin:val, builtin:test."""
-    images: Path | None = None
+    images: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Folder of the file's pictures; by default beside it."""
     mode: Literal["auto", "grounded", "cot", "direct"] = "auto"
     """How questions are put; auto is grounded for a run's model, direct for any other."""
@@ -32,7 +32,7 @@ class EvalCommand:
     """Only these tasks or sets."""
     limit: int | None = None
     """Most samples of each task; held-out scenes come 300 a task without it."""
-    output: Path | None = None
+    output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Run folder for rows and figures; needed when the model is no run."""
     label: str | None = None
     """The model's name in rows and tables; by default grit for a run's model, else base."""

@@ -33,13 +33,19 @@ def figures_table(rows: Sequence[EvaluationSummary], *, title: str | None = None
             table.add_row(
                 _GROUPS.get(task, task) if row is members[0] else "",
                 f"{row.model}, {row.mode}",
-                str(row.n),
+                _number(row),
                 _figure(row.accuracy, row.accuracy_interval),
                 _figure(row.grounding_iou, row.grounding_iou_interval),
                 _figure(row.format_rate, row.format_interval),
                 end_section=row is members[-1],
             )
     return table
+
+
+def _number(row: EvaluationSummary) -> str:
+    """Samples, and behind a plus those whose answer is a box: they have no accuracy."""
+    unjudged = row.n - row.n_judged
+    return f"{row.n_judged} + {unjudged}" if row.n_judged and unjudged else str(row.n)
 
 
 def _figure(value: float | None, interval: Interval | None) -> str:

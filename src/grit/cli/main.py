@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from grit import __version__
-from grit.errors import ConfigError, DataError, GritError
+from grit.errors import ConfigError, DataError, GritError, StoppedBySignalError
 
 __all__ = ["COMMANDS", "Command", "main"]
 
@@ -66,12 +66,18 @@ examples:
 read on: README.md, then docs/README.md (one trace, one reward, one group, one step, one report)
 """
 
-_INTERRUPTED = 130
+_BY_SIGNAL = 128
+_INTERRUPTED = _BY_SIGNAL + 2
 _USER_ERROR = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line; the exit code is 0, 1 (it failed), 2 (wrong input) or 130 (Ctrl-C)."""
+    """Run one command line.
+
+    Returns:
+        0; 1 when it failed; 2 for wrong input; 128 and the signal's number when it was stopped by
+        one, as shells have it: 130 for Ctrl-C, 143 for SIGTERM. A job that was stopped is not done.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [word for word in arguments if word != "--debug"]
@@ -84,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         else:
             print(f"grit: {error}", file=sys.stderr)
-        return _USER_ERROR if isinstance(error, ConfigError | DataError) else 1
+        return _code_of(error)
     except KeyboardInterrupt:
         if debug:
             traceback.print_exc()
@@ -128,6 +134,12 @@ def _overview() -> str:
     width = max(len(text) for text in left.values())
     lines = [f"  {left[word]:<{width}}   {COMMANDS[word].about}" for word in COMMANDS]
     return _OVERVIEW.format(version=__version__, commands="\n".join(lines))
+
+
+def _code_of(error: GritError) -> int:
+    if isinstance(error, StoppedBySignalError):
+        return _BY_SIGNAL + error.signal
+    return _USER_ERROR if isinstance(error, ConfigError | DataError) else 1
 
 
 def _exit_code(leaving: SystemExit) -> int:

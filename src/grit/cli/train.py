@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 
-from grit.cli.console import err, out
+from grit.cli.console import out
 from grit.config.compose import load_recipe, split_arguments
+from grit.errors import StoppedBySignalError
 
 __all__ = ["run"]
 
@@ -31,15 +32,13 @@ def run(arguments: list[str]) -> int:
     quiet_libraries()
     with TrainingProgress() as listener:
         outcome = train(recipe, listener, resume=resume, overwrite=overwrite)
-    if not outcome.is_finished:
+    if outcome.stopped_by is not None:
         again = shlex.join(["grit", "train", *rest, "--resume"])
-        err().print(
+        raise StoppedBySignalError(
             f"stopped after step {outcome.last_step}; its checkpoint is written. Go on with:\n"
             f"  {again}",
-            markup=False,
-            soft_wrap=True,
+            outcome.stopped_by,
         )
-        return 0
     folder = outcome.folder.path
     out().print(
         f"{outcome.last_step} steps in {outcome.train_seconds:.0f} s -> {folder}\n"

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["whole_number"]
+__all__ = ["ONES", "TENS", "whole_number"]
 
-_UNITS = {
-    **{"zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7},
-    **{"eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13},
-    **{"fourteen": 14, "fifteen": 15, "sixteen": 16, "seventeen": 17, "eighteen": 18},
-    **{"nineteen": 19},
-}
-_TENS = {
-    **{"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50},
-    **{"sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90},
-}
+_SMALL = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+    "fifteen sixteen seventeen eighteen nineteen"
+)
+ONES = {word: value for value, word in enumerate(_SMALL.split())}
+"""Values of the words below twenty."""
+
+_ROUND = "twenty thirty forty fifty sixty seventy eighty ninety"
+TENS = {word: 10 * value for value, word in enumerate(_ROUND.split(), start=2)}
+"""Values of the words for whole tens."""
+
 _WORDS = {
-    **_UNITS,
-    **_TENS,
+    **ONES,
+    **TENS,
     **{
         f"{tens}{joint}{unit}": ten + one
-        for tens, ten in _TENS.items()
-        for unit, one in _UNITS.items()
+        for tens, ten in TENS.items()
+        for unit, one in ONES.items()
         for joint in ("-", " ")
         if 0 < one < 10
     },

@@ -25,6 +25,7 @@ def evaluate(
     batch_size: int,
     threshold: float,
     step: int | None = None,
+    weights: str | None = None,
     on_rows: Callable[[int], None] | None = None,
 ) -> Iterator[EvaluationRow]:
     """Answer and mark samples, batch by batch, so that rows can be kept as they come.
@@ -39,6 +40,7 @@ def evaluate(
         batch_size: Samples decoded side by side.
         threshold: Raw score from which an answer counts as right.
         step: Training step of the weights.
+        weights: Their fingerprint.
         on_rows: Told how many rows are done, batch by batch.
     """
     for first in range(0, len(prompts), batch_size):
@@ -51,6 +53,7 @@ def evaluate(
             threshold=threshold,
             limits=(model.limits.min_pixels, model.limits.max_pixels),
             step=step,
+            weights=weights,
         )
         if on_rows is not None:
             on_rows(len(groups))

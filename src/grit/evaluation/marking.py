@@ -74,6 +74,7 @@ def mark(
     threshold: float,
     limits: tuple[int, int],
     step: int | None = None,
+    weights: str | None = None,
 ) -> list[EvaluationRow]:
     """Mark the first completion of each group.
 
@@ -85,6 +86,7 @@ def mark(
         threshold: Raw score from which an answer counts as right.
         limits: Pixel limits in force, (min, max).
         step: Training step of the weights; None for weights from outside a run.
+        weights: Their fingerprint.
     """
     traces = [read_completion(group.completions[0].text, group, mode) for group in groups]
     samples = [group.prompt.sample for group in groups]
@@ -101,6 +103,7 @@ def mark(
                 model=model,
                 mode=mode.value,
                 step=step,
+                weights=weights,
                 task=sample.dataset,
                 sample_id=sample.id,
                 image=str(sample.image),

@@ -56,6 +56,7 @@ def _summary(task: str, rows: Sequence[EvaluationRow]) -> EvaluationSummary:
         step=first.step,
         task=task,
         n=len(rows),
+        n_judged=len(judged),
         accuracy=_share(right, len(judged)),
         accuracy_interval=_ends(wilson_interval(right, len(judged))) if judged else None,
         # Unscored answers stay in the denominator: a figure must not rise when a judge fails.

@@ -11,15 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from grit.data.numbers import ONES, TENS
+
 __all__ = ["Quantity", "find_quantities", "whole_quantity", "with_digits"]
 
-_SMALL = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-    "fifteen sixteen seventeen eighteen nineteen"
-)
-_SMALL_VALUES = {word: value for value, word in enumerate(_SMALL.split())}
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_TENS_VALUES = {word: 10 * value for value, word in enumerate(_TENS.split(), start=2)}
 _SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
 _NOTHING = frozenset({"none", "nothing"})
 _BEFORE_A_PRONOUN = (
@@ -221,11 +216,11 @@ def _below_hundred(words: Sequence[str]) -> tuple[int, int]:
     """The same for 0 to 99."""
     if not words:
         return 0, 0
-    if words[0] in _TENS_VALUES:
-        ones = _SMALL_VALUES.get(words[1], 0) if len(words) > 1 else 0
-        return (_TENS_VALUES[words[0]] + ones, 2) if 0 < ones < 10 else (_TENS_VALUES[words[0]], 1)
-    if words[0] in _SMALL_VALUES:
-        return _SMALL_VALUES[words[0]], 1
+    if words[0] in TENS:
+        ones = ONES.get(words[1], 0) if len(words) > 1 else 0
+        return (TENS[words[0]] + ones, 2) if 0 < ones < 10 else (TENS[words[0]], 1)
+    if words[0] in ONES:
+        return ONES[words[0]], 1
     return 0, 0
 
 

@@ -209,6 +209,8 @@ class EvaluationRow(Row):
     mode: Mode
     step: int | None = None
     """Training step of the weights; None for weights from outside the run."""
+    weights: str | None = None
+    """``models.fingerprint`` of the weights; None in rows written before it was kept."""
     task: str
     sample_id: str
     image: str
@@ -255,7 +257,9 @@ class EvaluationSummary(Row):
     task: str
     """A task's name, ``TRAINING_TASKS`` or ``ALL_TASKS``."""
     n: int
-    """Samples in the denominator: all of them."""
+    """Samples: all of them."""
+    n_judged: int
+    """The denominator of ``accuracy``: all samples but those whose answer is a box."""
     accuracy: Measure
     """Share of correct (binarised) answers."""
     accuracy_interval: Interval | None = None

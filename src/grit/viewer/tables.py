@@ -144,7 +144,7 @@ def _rows(summaries: Sequence[EvaluationSummary]) -> tuple[TableRow, ...]:
             name=mode_words(one.model, one.mode, one.step),
             mode=one.mode,
             cells=(
-                cell(one.accuracy, one.accuracy_interval, one.n, 0),
+                cell(one.accuracy, one.accuracy_interval, one.n_judged, 0),
                 cell(one.grounding_iou, one.grounding_iou_interval, one.n_with_boxes, 1),
                 cell(one.format_rate, one.format_interval, one.n, 2),
             ),

@@ -25,10 +25,6 @@ def variety(row: RewardRow) -> float:
     return len(set(row.trace.text)) / 10
 
 
-def forgetful(row: RewardRow) -> None:
-    """No reward at all."""
-
-
 class Watching:
     """A listener that keeps what it was told."""
 

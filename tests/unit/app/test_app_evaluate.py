@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 
 import pytest
+import torch
 from small_runs import run, small_recipe, write_triplets
 
 import grit.app.evaluate as app_evaluate
@@ -197,3 +198,38 @@ def test_unknown_tasks_are_named_with_those_that_there_are(tmp_path):
 def test_a_limit_is_of_each_set(tmp_path):
     samples = read_source("builtin", pictures=tmp_path, limit=2)
     assert [s.dataset for s in samples] == ["relation"] * 2 + ["counting"] * 2
+
+
+def test_two_models_do_not_share_a_file_of_rows(folder, tiny_model, samples, tmp_path):
+    evaluated(folder, tiny_model, samples[:3])
+    assert {len(row.weights) for row in rows_of(folder)} == {16}
+    with torch.no_grad():
+        next(tiny_model.network.parameters()).add_(1e-3)
+    with pytest.raises(RunFolderError, match=r"rows of other weights .*--label.*--overwrite"):
+        evaluated(folder, tiny_model, samples)
+    assert len(rows_of(folder)) == 3
+
+
+def test_a_fault_in_the_data_is_said_before_a_model_is_loaded(tmp_path):
+    with pytest.raises(DataError, match="nowhere"):
+        source("./no-such-model", tmp_path / "out", data="nowhere.jsonl")
+    with pytest.raises(ConfigError, match="no task beauty"):
+        source("./no-such-model", tmp_path / "out", config=EvaluationConfig(tasks=("beauty",)))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_is_asked_with_the_end_that_it_was_taught(tiny_folder, tmp_path, monkeypatch):
+    file = write_triplets(tmp_path / "data")
+    ends = {"training": {"steps": 1}, "rollout": {"stop": "</done>"}}
+    run(small_recipe(tiny_folder, file, tmp_path / "run", **ends))
+    used = []
+
+    class Watched(app_evaluate.LocalEngine):
+        def __init__(self, policy, sampling):
+            used.append(sampling.stop)
+            super().__init__(policy, sampling)
+
+    monkeypatch.setattr(app_evaluate, "LocalEngine", Watched)
+    source(tmp_path / "run", data=str(file), config=SHORT)
+    source(tmp_path / "run", data=str(file), config=SHORT, mode="direct")
+    assert used == ["</done>", None]

@@ -83,9 +83,10 @@ def test_a_run_keeps_every_step_and_the_last_checkpoint(recipe_for, tmp_path):
     written = read_rows(folder.checkpoint_log, CheckpointRow).rows
     assert [(row.step, row.reason) for row in written] == [(2, "regular"), (4, "finished")]
     assert folder.read_manifest().training_tasks == ("mine",)
-    model, step = load_source(str(tmp_path / "run"), ModelConfig(device="cpu"))
+    loaded = load_source(str(tmp_path / "run"), ModelConfig(device="cpu"))
+    model, step = loaded.model, loaded.step
     assert step == 4
-    assert model.limits == load_source(recipe_for().model.path, ModelConfig())[0].limits
+    assert model.limits == load_source(recipe_for().model.path, ModelConfig()).model.limits
 
 
 @pytest.mark.parametrize("dies_after", [1, 3])
@@ -219,9 +220,10 @@ def test_a_lora_run_moves_the_adapter_alone_and_its_checkpoint_is_small(
     assert all("lora_A" in name or "lora_B" in name for name in names)
     # B starts at zero: what is not zero has been learned.
     assert any(tensors[n].abs().max() > 1e-4 for n in names if "lora_B" in n)
-    trained, step = load_source(str(tmp_path / "run"), ModelConfig(device="cpu"))
+    loaded = load_source(str(tmp_path / "run"), ModelConfig(device="cpu"))
+    trained, step = loaded.model, loaded.step
     assert step == 4
-    untouched = load_source(str(tiny_folder), ModelConfig(device="cpu"))[0].network
+    untouched = load_source(str(tiny_folder), ModelConfig(device="cpu")).model.network
     base = dict(untouched.named_parameters())
     found = {
         name.replace(".base_layer", ""): weight
@@ -321,9 +323,30 @@ def test_what_is_wrong_is_said_before_the_old_run_is_removed(
     assert {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()} == before
 
 
-def test_a_users_own_reward_that_pays_nothing_readable_stops_the_run(recipe_for):
-    with pytest.raises(RewardError, match=r"forgetful on sample .*None"):
-        run(recipe_for(rewards={"custom": [{"function": "small_runs:forgetful"}]}))
+def test_a_users_own_reward_that_pays_nothing_readable_stops_the_run_with_a_checkpoint(
+    recipe_for, tmp_path, monkeypatch
+):
+    import small_runs
+
+    spoilt = recipe_for(
+        rewards={"custom": [{"function": "small_runs:variety"}]}, training={"checkpoint_every": 99}
+    )
+    plain, asked = small_runs.variety, []
+
+    def forgetful_in_step_3(row):
+        asked.append(row)
+        return plain(row) if len(asked) <= 8 else None
+
+    with monkeypatch.context() as patch:
+        patch.setattr(small_runs, "variety", forgetful_in_step_3)
+        with pytest.raises(RewardError, match=r"forgetful_in_step_3 on sample .*None|None"):
+            run(spoilt)
+    folder = RunFolder(tmp_path / "run")
+    assert folder.checkpoint_steps() == [2]
+    assert [alarm.kind for alarm in records(tmp_path / "run")["alarms"]][-1] == "stopped"
+    assert run(spoilt, resume=True).steps == [3, 4]
+    run(recipe_for("unbroken", training={"checkpoint_every": 99}))
+    same_tensors(weights(tmp_path / "run"), weights(tmp_path / "unbroken"))
 
 
 def test_a_weight_of_zero_only_logs_a_reward(recipe_for, tmp_path):
@@ -360,7 +383,12 @@ def test_validations_keep_the_best_weights_by_the_metric_that_is_asked_for(
     assert [(row.step, row.n, row.best) for row in rows] == [
         (0, 3, True), (2, 3, True), (4, 3, False),
     ]  # fmt: skip
-    assert load_source(str(tmp_path / "run"), ModelConfig(device="cpu"))[1] == 2
+    assert load_source(str(tmp_path / "run"), ModelConfig(device="cpu")).step == 2
+    written = read_rows(RunFolder(tmp_path / "run").checkpoint_log, CheckpointRow).rows
+    assert [(row.step, row.path, row.reason) for row in written] == [
+        (2, "best", "best"), (2, "checkpoints/step-000002", "regular"),
+        (4, "checkpoints/step-000004", "finished"),
+    ]  # fmt: skip
 
 
 def test_tensorboard_gets_the_curves(recipe_for, tmp_path):

@@ -107,6 +107,7 @@ def test_eval_prints_a_table_with_n_and_intervals(here, tiny_folder, capsys):
 def summary(task, model, accuracy, n=300):
     return EvaluationSummary(
         model=model, mode="grounded", task=task, n=n, accuracy=accuracy,
+        n_judged={"locate": 0, "all": n - 100}.get(task, n),
         accuracy_interval=None if accuracy is None else (accuracy - 0.05, accuracy + 0.05),
         grounding_iou=0.875, n_with_boxes=n,
     )  # fmt: skip
@@ -128,6 +129,8 @@ def test_the_table_keeps_tasks_together_and_groups_last():
     assert starts == ["counting", "grit,", "locate", "all", "grit,", "trained"]
     (counting,) = (line for line in lines if line[0] == "counting")
     assert counting[:6] == ["counting", "base,", "grounded", "300", "0.500", ".45–.55"]
+    (everything,) = (line for line in lines if line[0] == "all")
+    assert everything[4:7] == ["200", "+", "100"], "so many have no accuracy"
     (locate,) = (line for line in lines if line[0] == "locate")
     assert locate[4] == "–", "no accuracy where answers are boxes"
 

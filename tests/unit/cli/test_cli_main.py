@@ -10,7 +10,7 @@ import pytest
 
 from grit import __version__
 from grit.cli import main as cli
-from grit.errors import ConfigError, DataError, ModelError, RunFolderError
+from grit.errors import ConfigError, DataError, ModelError, RunFolderError, StoppedBySignalError
 
 
 @pytest.fixture
@@ -47,6 +47,7 @@ def test_a_command_gets_what_follows_its_word_and_gives_the_exit_code(command):
         (DataError("rows.jsonl, line 1: bad"), 2),
         (ModelError("no weights"), 1),
         (RunFolderError("taken"), 1),
+        (StoppedBySignalError("stopped after step 3", 15), 143),
     ],
 )
 def test_an_error_of_ours_is_one_paragraph_without_a_traceback(command, capsys, error, code):

@@ -146,7 +146,7 @@ def test_an_evaluation_table_comes_back(tmp_path):
     folder = RunFolder.create(tmp_path)
     assert folder.read_evaluation_table().rows == ()
     row = EvaluationSummary(
-        model="base", mode="direct", task="relation", n=300, accuracy=0.75,
+        model="base", mode="direct", task="relation", n=300, n_judged=300, accuracy=0.75,
         accuracy_interval=(0.7, 0.8),
     )  # fmt: skip
     folder.write_evaluation_table(EvaluationTable(rows=(row,)))

@@ -71,7 +71,7 @@ def broken_row(**changes):
 def summary(model, mode, task, accuracy, iou, form, n=300, step=None):
     half = 1.96 * math.sqrt(max(accuracy * (1 - accuracy), 0.001) / n)
     return EvaluationSummary(
-        model=model, mode=mode, task=task, step=step, n=n, accuracy=accuracy,
+        model=model, mode=mode, task=task, step=step, n=n, n_judged=n, accuracy=accuracy,
         accuracy_interval=(max(0, accuracy - half), min(1, accuracy + half)),
         grounding_iou=iou, n_with_boxes=0 if iou is None else n,
         grounding_iou_interval=None if iou is None else (max(0, iou - 0.03), min(1, iou + 0.03)),

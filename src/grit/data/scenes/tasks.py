@@ -78,18 +78,18 @@ def _relation(scene: Scene, random: Random) -> Inquiry | None:
     axis = random.choice(axes)
     before, after = ("to the left of", "to the right of") if axis == "x" else ("above", "below")
     truth = before if (dx if axis == "x" else dy) < 0 else after
-    finding = f"the {first.kind} is {truth} the {second.kind}"
     if random.random() < 0.2:
         # VSR's questions as Visual-CoT asks them have nouns for answers, too.
         ends = ("further left", "further right") if axis == "x" else ("higher", "lower")
         end = random.choice(ends)
         is_first = (end == ends[0]) == (truth == before)
+        answer = first.kind if is_first else second.kind
         return Inquiry(
             "relation",
             f"Which is {end}, the {first.kind} or the {second.kind}?",
-            first.kind if is_first else second.kind,
+            answer,
             (first, second),
-            finding,
+            _comparison(first, second, axis, swapped=end == ends[1], holds=is_first),
         )
     asked = random.choice((before, after))
     return Inquiry(
@@ -97,8 +97,21 @@ def _relation(scene: Scene, random: Random) -> Inquiry | None:
         f"Is the {first.kind} {asked} the {second.kind}?",
         "yes" if asked == truth else "no",
         (first, second),
-        finding,
+        _comparison(first, second, axis, swapped=asked == after, holds=asked == truth),
     )
+
+
+def _comparison(first: Thing, second: Thing, axis: str, *, swapped: bool, holds: bool) -> str:
+    """What is asked, as one comparison of two edges, and whether it holds.
+
+    The numbers stand in the order that the question asks about, so that less always means yes: a
+    small model learns to compare two numbers, and hardly that one word is another.
+    """
+    one, two = (second, first) if swapped else (first, second)
+    near = [thing.left if axis == "x" else thing.top for thing in (one, two)]
+    if near[0] == near[1]:
+        near = [edge + thing.side for edge, thing in zip(near, (one, two), strict=True)]
+    return f"is {near[0]} less than {near[1]}? {'yes' if holds else 'no'}"
 
 
 def _counting(scene: Scene, random: Random) -> Inquiry:

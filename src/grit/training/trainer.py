@@ -58,6 +58,7 @@ class StepResult:
         batch: What was learned from, old and reference log-probabilities included.
         sums: Weighted sums over the step of ``loss``, ``policy_loss``, ``kl`` and ``clipped``.
         seconds: Wall time by phase.
+        stopped: Why training cannot go on after this step, though some of its updates were made.
     """
 
     step: int
@@ -68,6 +69,7 @@ class StepResult:
     grad_norm: float = 0.0
     sums: dict[str, float] = field(default_factory=dict[str, float])
     seconds: dict[str, float] = field(default_factory=dict[str, float])
+    stopped: TrainingStoppedError | None = None
 
 
 class Trainer:
@@ -119,11 +121,15 @@ class Trainer:
 
         Raises:
             UnscoredRateError: If too many completions of a step could not be judged.
-            TrainingStoppedError: If the loss or its gradient is not finite; weights have not moved.
+            TrainingStoppedError: If the loss or its gradient is not finite. A step none of whose
+                updates was made is not told to ``on_step``; one with some of them made is.
         """
         step = first - 1
         for step in range(first, self._config.training.steps + 1):
-            on_step(self.step(step))
+            result = self.step(step)
+            on_step(result)
+            if result.stopped is not None:
+                raise result.stopped
             if should_stop():
                 break
         return step
@@ -148,8 +154,15 @@ class Trainer:
             step, self._sampler.epoch(step), self._rate(step), scored, batch, seconds=clock.seconds
         )
         with clock("training"):
-            for _ in range(config.loss.updates_per_batch):
-                self._update(result)
+            for number in range(config.loss.updates_per_batch):
+                try:
+                    self._update(result)
+                except TrainingStoppedError as error:
+                    if number == 0:
+                        raise
+                    # Weights have moved: to make this step again would count its updates twice.
+                    result.stopped = error
+                    break
         clock.seconds["total"] = sum(clock.seconds.values())
         return result
 

@@ -298,6 +298,28 @@ def test_a_loss_that_is_not_finite_stops_and_nothing_has_moved(bench):
         assert torch.equal(weight.nan_to_num(7.0), before[name].nan_to_num(7.0)), name
 
 
+def test_a_step_that_breaks_after_its_first_update_counts_as_made_and_ends_the_run(
+    bench, monkeypatch
+):
+    plain_loss, calls = trainer_module.token_loss, []
+
+    def broken_from_the_second_update_on(*arguments, **settings):
+        calls.append(1)
+        loss = plain_loss(*arguments, **settings)
+        return loss if len(calls) == 1 else loss._replace(loss=loss.loss * math.nan)
+
+    monkeypatch.setattr(trainer_module, "token_loss", broken_from_the_second_update_on)
+    ours = bench(loss={"updates_per_batch": 3}, training={"micro_batch_groups": 3})
+    kept = []
+    with pytest.raises(TrainingStoppedError, match="step 1 is nan"):
+        ours.trainer.run(1, kept.append, lambda: False)
+    assert [result.step for result in kept] == [1], "to make it again would move weights twice"
+    assert len(calls) == 2
+    moved = ours.weights()
+    assert furthest(moved, dict(ours.start.named_parameters())) > 0.0
+    assert all(weight.isfinite().all() for weight in moved.values())
+
+
 def test_cut_off_completions_are_marked_and_can_be_left_out(bench):
     kept = bench(sampling={"max_new_tokens": 6}).step()
     masked = bench(sampling={"max_new_tokens": 6}, loss={"mask_cut_off": True}).step()

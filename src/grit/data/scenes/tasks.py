@@ -89,7 +89,7 @@ def _relation(scene: Scene, random: Random) -> Inquiry | None:
             f"Which is {end}, the {first.kind} or the {second.kind}?",
             answer,
             (first, second),
-            _comparison(first, second, axis, swapped=end == ends[1], holds=is_first),
+            _comparison(first, second, axis, swapped=end == ends[1]),
         )
     asked = random.choice((before, after))
     return Inquiry(
@@ -97,12 +97,12 @@ def _relation(scene: Scene, random: Random) -> Inquiry | None:
         f"Is the {first.kind} {asked} the {second.kind}?",
         "yes" if asked == truth else "no",
         (first, second),
-        _comparison(first, second, axis, swapped=asked == after, holds=asked == truth),
+        _comparison(first, second, axis, swapped=asked == after),
     )
 
 
-def _comparison(first: Thing, second: Thing, axis: str, *, swapped: bool, holds: bool) -> str:
-    """What is asked, as one comparison of two edges, and whether it holds.
+def _comparison(first: Thing, second: Thing, axis: str, *, swapped: bool) -> str:
+    """What is asked, as one comparison of two edges.
 
     The numbers stand in the order that the question asks about, so that less always means yes: a
     small model learns to compare two numbers, and hardly that one word is another.
@@ -111,7 +111,7 @@ def _comparison(first: Thing, second: Thing, axis: str, *, swapped: bool, holds:
     near = [thing.left if axis == "x" else thing.top for thing in (one, two)]
     if near[0] == near[1]:
         near = [edge + thing.side for edge, thing in zip(near, (one, two), strict=True)]
-    return f"is {near[0]} less than {near[1]}? {'yes' if holds else 'no'}"
+    return f"is {near[0]} less than {near[1]}?"
 
 
 def _counting(scene: Scene, random: Random) -> Inquiry:

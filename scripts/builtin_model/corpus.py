@@ -18,12 +18,13 @@ __all__ = ["Turn", "sample_turn", "tokenizer_corpus"]
 
 
 _TURNS = {
-    "locate": 0.2,
-    "describe": 0.06,
+    "locate": 0.18,
+    "describe": 0.05,
     "identify": 0.04,
-    "direct": 0.34,
-    "conclude": 0.12,
-    "suffix": 0.24,
+    "side": 0.16,
+    "direct": 0.26,
+    "conclude": 0.08,
+    "suffix": 0.23,
 }
 """Share of each sort of turn. Searches lead: they are learned last."""
 
@@ -96,6 +97,8 @@ def sample_turn(scene: Scene, random: Random) -> Turn:
         thing = random.choice(scene.things)
         question = f"What is at {_numbers(thing)}?"
         return Turn(question_turn(question, Mode.DIRECT), "", thing.kind, sort=sort)
+    if sort == "side":
+        return _side(scene, random) or _locate(scene, random)
     if sort == "direct":
         inquiry = _inquiry(scene, _DIRECT_TASKS, random)
         user = question_turn(inquiry.question, Mode.DIRECT)
@@ -119,6 +122,21 @@ def tokenizer_corpus(scenes: Iterator[Scene], num_scenes: int, random: Random) -
     for number in range(101):
         for _ in range(500):
             yield f"[{number}, {number}]"
+
+
+def _side(scene: Scene, random: Random) -> Turn | None:
+    """Where one thing is from another: the half of a relation that is not yet yes or no."""
+    inquiry = ask(scene, "relation", random)
+    if inquiry is None:
+        return None
+    first, second = inquiry.things
+    (x, y), (other_x, other_y) = first.centre, second.centre
+    if random.random() * (abs(x - other_x) + abs(y - other_y)) < abs(x - other_x):
+        asked, answer = "to the left of or to the right of", "left" if x < other_x else "right"
+    else:
+        asked, answer = "above or below", "above" if y < other_y else "below"
+    question = f"Is the {first.kind} {asked} the {second.kind}?"
+    return Turn(question_turn(question, Mode.DIRECT), "", answer, "", "side", _weight(inquiry))
 
 
 def _under_suffix(inquiry: Inquiry, random: Random) -> Turn:

@@ -26,11 +26,9 @@ class AlarmConfig(Config):
     unscored_rate: float = Field(default=0.05, gt=0.0, le=1.0)
     """Share of completions that the judge failed on."""
 
-    kl_low: float = Field(default=-0.01, le=0.0)
-    """KL below this says that policy and reference disagree about what they compute."""
-
-    kl_high: float = Field(default=1.0, gt=0.0)
-    """KL above this says that the policy has left the reference far behind."""
+    kl: float = Field(default=1.0, gt=0.0)
+    """KL above this says that the policy has left the reference far behind. There is no lower
+    limit: the estimate k3 is never negative."""
 
 
 class TrainingConfig(Config):

@@ -59,14 +59,13 @@ class Alarms:
             for kind, share, limit, text in candidates
             if share is not None and share >= limit
         ]
-        if kl is not None and not config.kl_low <= kl <= config.kl_high:
+        if kl is not None and kl > config.kl:
             alarms.append(
                 AlarmRow(
                     step=row.step,
                     kind="kl",
-                    message=f"the KL to the reference is {kl:.3g}, outside "
-                    f"{config.kl_low:g} to {config.kl_high:g}: lower optimizer.lr or raise "
-                    "loss.beta",
+                    message=f"the KL to the reference is {kl:.3g}, above {config.kl:g}: lower "
+                    "optimizer.lr or raise loss.beta",
                     value=kl,
                 )
             )

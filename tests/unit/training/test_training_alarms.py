@@ -66,7 +66,7 @@ def test_a_resumed_run_is_not_told_again():
 
 
 def test_limits_are_the_recipes():
-    alarms = Alarms(AlarmConfig(cut_off_rate=0.05, kl_high=10.0))
+    alarms = Alarms(AlarmConfig(cut_off_rate=0.05, kl=10.0))
     assert [a.kind for a in alarms.check(row(cut_off_share=0.06, kl=5.0))] == ["cut_off"]
 
 

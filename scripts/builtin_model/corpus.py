@@ -18,13 +18,12 @@ __all__ = ["Turn", "sample_turn", "tokenizer_corpus"]
 
 
 _TURNS = {
-    "locate": 0.18,
-    "describe": 0.05,
+    "locate": 0.26,
+    "describe": 0.08,
     "identify": 0.04,
-    "side": 0.16,
-    "direct": 0.26,
+    "direct": 0.2,
     "conclude": 0.08,
-    "suffix": 0.23,
+    "suffix": 0.34,
 }
 """Share of each sort of turn. Searches lead: they are learned last."""
 
@@ -42,11 +41,11 @@ _ANSWER_WEIGHTS = {"relation": 4.0}
 all, and its answer is one token in sixty. Counting at a glance is left hard on purpose."""
 
 _DIRECT_TASKS = {
-    "relation": 0.6,
-    "counting": 0.08,
-    "attribute": 0.11,
-    "arithmetic": 0.1,
-    "existence": 0.11,
+    "relation": 0.4,
+    "counting": 0.14,
+    "attribute": 0.16,
+    "arithmetic": 0.14,
+    "existence": 0.16,
 }
 _CONCLUDED_TASKS = {"relation": 0.75, "counting": 0.25}
 _SUFFIX_TASKS = {
@@ -97,12 +96,8 @@ def sample_turn(scene: Scene, random: Random) -> Turn:
         thing = random.choice(scene.things)
         question = f"What is at {_numbers(thing)}?"
         return Turn(question_turn(question, Mode.DIRECT), "", thing.kind, sort=sort)
-    if sort == "side":
-        return _side(scene, random) or _locate(scene, random)
     if sort == "direct":
-        inquiry = _inquiry(scene, _DIRECT_TASKS, random)
-        user = question_turn(inquiry.question, Mode.DIRECT)
-        return Turn(user, "", inquiry.answer, "", f"direct {inquiry.task}", _weight(inquiry))
+        return _direct(_inquiry(scene, _DIRECT_TASKS, random))
     if sort == "conclude":
         inquiry = _inquiry(scene, _CONCLUDED_TASKS, random)
         given = f"{inquiry.question} {_look(inquiry)}"
@@ -124,19 +119,16 @@ def tokenizer_corpus(scenes: Iterator[Scene], num_scenes: int, random: Random) -
             yield f"[{number}, {number}]"
 
 
-def _side(scene: Scene, random: Random) -> Turn | None:
-    """Where one thing is from another: the half of a relation that is not yet yes or no."""
-    inquiry = ask(scene, "relation", random)
-    if inquiry is None:
-        return None
-    first, second = inquiry.things
-    (x, y), (other_x, other_y) = first.centre, second.centre
-    if random.random() * (abs(x - other_x) + abs(y - other_y)) < abs(x - other_x):
-        asked, answer = "to the left of or to the right of", "left" if x < other_x else "right"
-    else:
-        asked, answer = "above or below", "above" if y < other_y else "below"
-    question = f"Is the {first.kind} {asked} the {second.kind}?"
-    return Turn(question_turn(question, Mode.DIRECT), "", answer, "", "side", _weight(inquiry))
+def _direct(inquiry: Inquiry) -> Turn:
+    """The answer alone; before a yes or no about two things, the comparison that it rests on.
+
+    To compare two things in silence was not learned (docs/decisions/005).
+    """
+    user = question_turn(inquiry.question, Mode.DIRECT)
+    sort, weight = f"direct {inquiry.task}", _weight(inquiry)
+    if inquiry.task == "relation" and inquiry.answer in ("yes", "no"):
+        return Turn(user, inquiry.finding, f" {inquiry.answer}", "", sort, weight)
+    return Turn(user, "", inquiry.answer, "", sort, weight)
 
 
 def _under_suffix(inquiry: Inquiry, random: Random) -> Turn:

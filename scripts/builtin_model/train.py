@@ -59,10 +59,10 @@ class Lesson:
 class Teacher:
     """Makes lessons from an endless stream of scenes."""
 
-    def __init__(self, model: LoadedModel, first_step: int) -> None:
+    def __init__(self, model: LoadedModel, seed: int, first_step: int) -> None:
         self._model = model
-        self._scenes = scenes(Part.PRETRAINING, _SEED)
-        self._random = Random(_SEED)
+        self._scenes = scenes(Part.PRETRAINING, seed)
+        self._random = Random(seed)
         for _ in range(first_step * _PICTURES):
             self._turns(next(self._scenes))
 
@@ -153,7 +153,12 @@ def rate_factor(step: int, steps: int) -> float:
 
 
 def train(
-    output: Path, steps: int, save_every: int, warm_start: Path | None, rate_scale: float
+    output: Path,
+    steps: int,
+    save_every: int,
+    warm_start: Path | None,
+    rate_scale: float,
+    seed: int,
 ) -> None:
     """Train to the last step, going on from ``output`` where it holds a checkpoint.
 
@@ -163,6 +168,7 @@ def train(
         save_every: Steps between checkpoints.
         warm_start: A state of training whose weights are taken where their shapes fit.
         rate_scale: Factor on both learning rates.
+        seed: Of scenes and turns.
     """
     torch.set_num_threads(2)
     output.mkdir(parents=True, exist_ok=True)
@@ -184,7 +190,7 @@ def train(
     family = Qwen25VL()
     limits: PixelLimits = family.pixel_limits(processor)
     model = LoadedModel(family, network, tokenizer, processor, limits, (), "built-in")
-    teacher = Teacher(model, step)
+    teacher = Teacher(model, seed, step)
     began, losses = time.monotonic(), []
     answered = defaultdict[str, list[bool]](list)
     log = (output / "training_log.jsonl").open("a", encoding="utf-8")
@@ -261,6 +267,14 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--warm-start", type=Path, help="training_state.pt to take weights from")
     parser.add_argument("--save-every", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=_SEED, help="of scenes and turns")
     parser.add_argument("--rate-scale", type=float, default=1.0)
     chosen = parser.parse_args()
-    train(chosen.output, chosen.steps, chosen.save_every, chosen.warm_start, chosen.rate_scale)
+    train(
+        chosen.output,
+        chosen.steps,
+        chosen.save_every,
+        chosen.warm_start,
+        chosen.rate_scale,
+        chosen.seed,
+    )

@@ -18,12 +18,12 @@ __all__ = ["Turn", "sample_turn", "tokenizer_corpus"]
 
 
 _TURNS = {
-    "locate": 0.26,
-    "describe": 0.08,
-    "identify": 0.04,
-    "direct": 0.2,
-    "conclude": 0.08,
-    "suffix": 0.34,
+    "locate": 0.23,
+    "describe": 0.06,
+    "identify": 0.03,
+    "direct": 0.3,
+    "conclude": 0.06,
+    "suffix": 0.32,
 }
 """Share of each sort of turn. Searches lead: they are learned last."""
 
@@ -41,11 +41,11 @@ _ANSWER_WEIGHTS = {"relation": 4.0}
 all, and its answer is one token in sixty. Counting at a glance is left hard on purpose."""
 
 _DIRECT_TASKS = {
-    "relation": 0.4,
-    "counting": 0.14,
-    "attribute": 0.16,
-    "arithmetic": 0.14,
-    "existence": 0.16,
+    "relation": 0.6,
+    "counting": 0.09,
+    "attribute": 0.11,
+    "arithmetic": 0.09,
+    "existence": 0.11,
 }
 _CONCLUDED_TASKS = {"relation": 0.75, "counting": 0.25}
 _SUFFIX_TASKS = {
@@ -120,14 +120,16 @@ def tokenizer_corpus(scenes: Iterator[Scene], num_scenes: int, random: Random) -
 
 
 def _direct(inquiry: Inquiry) -> Turn:
-    """The answer alone; before a yes or no about two things, the comparison that it rests on.
+    """The answer alone; before a yes or no about two things, where they are and how they compare.
 
-    To compare two things in silence was not learned (docs/decisions/005).
+    To compare two things in silence was not learned (docs/decisions/005). All of such an answer
+    weighs more, the numbers too: without a box they are hard to find.
     """
     user = question_turn(inquiry.question, Mode.DIRECT)
     sort, weight = f"direct {inquiry.task}", _weight(inquiry)
     if inquiry.task == "relation" and inquiry.answer in ("yes", "no"):
-        return Turn(user, inquiry.finding, f" {inquiry.answer}", "", sort, weight)
+        said = f"{inquiry.edges[0]}, {inquiry.edges[1]}; {inquiry.finding} {inquiry.answer}"
+        return Turn(user, "", said, "", sort, weight)
     return Turn(user, "", inquiry.answer, "", sort, weight)
 
 

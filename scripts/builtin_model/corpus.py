@@ -41,11 +41,11 @@ _ANSWER_WEIGHTS = {"relation": 4.0}
 all, and its answer is one token in sixty. Counting at a glance is left hard on purpose."""
 
 _DIRECT_TASKS = {
-    "relation": 0.6,
-    "counting": 0.09,
-    "attribute": 0.11,
+    "relation": 0.56,
+    "counting": 0.15,
+    "attribute": 0.1,
     "arithmetic": 0.09,
-    "existence": 0.11,
+    "existence": 0.1,
 }
 _CONCLUDED_TASKS = {"relation": 0.75, "counting": 0.25}
 _SUFFIX_TASKS = {

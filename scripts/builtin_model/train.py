@@ -146,9 +146,10 @@ def build_optimizers(network: nn.Module) -> list[torch.optim.Optimizer]:
 
 def rate_factor(step: int, steps: int) -> float:
     """Linear warm-up, then a cosine down to a small floor."""
-    if step < _WARMUP:
-        return (step + 1) / _WARMUP
-    progress = (step - _WARMUP) / max(1, steps - _WARMUP)
+    warmup = min(_WARMUP, steps // 10)
+    if step < warmup:
+        return (step + 1) / warmup
+    progress = (step - warmup) / max(1, steps - warmup)
     return _FLOOR + (1 - _FLOOR) * 0.5 * (1 + math.cos(math.pi * progress))
 
 

@@ -18,12 +18,12 @@ __all__ = ["Turn", "sample_turn", "tokenizer_corpus"]
 
 
 _TURNS = {
-    "locate": 0.23,
-    "describe": 0.06,
+    "locate": 0.2,
+    "describe": 0.05,
     "identify": 0.03,
-    "direct": 0.3,
-    "conclude": 0.06,
-    "suffix": 0.32,
+    "direct": 0.24,
+    "conclude": 0.14,
+    "suffix": 0.34,
 }
 """Share of each sort of turn. Searches lead: they are learned last."""
 
@@ -37,8 +37,8 @@ _BEHAVIOURS_ON_NOTHING = {"boxes alone": 0.35, "hasty chain": 0.1, "chain": 0.55
 sentence without a box into a chain."""
 
 _ANSWER_WEIGHTS = {"relation": 4.0}
-"""How much an answer's tokens weigh in the loss, where it is not 1. A comparison is learned last of
-all, and its answer is one token in sixty. Counting at a glance is left hard on purpose."""
+"""How much an answer and the finding before it weigh in the loss, where it is not 1. A comparison is
+learned last of all, and is few tokens in sixty. Counting at a glance is left hard on purpose."""
 
 _DIRECT_TASKS = {
     "relation": 0.56,
@@ -47,7 +47,7 @@ _DIRECT_TASKS = {
     "arithmetic": 0.09,
     "existence": 0.1,
 }
-_CONCLUDED_TASKS = {"relation": 0.75, "counting": 0.25}
+_CONCLUDED_TASKS = {"relation": 0.9, "counting": 0.1}
 _SUFFIX_TASKS = {
     "relation": 0.34,
     "counting": 0.3,
@@ -64,8 +64,8 @@ class Turn:
 
     Args:
         user: The user's words.
-        lead: The reply up to its answer.
-        answer: The answer within the reply; empty where the reply has none.
+        lead: The reply up to what it concludes.
+        answer: The conclusion within the reply, finding and answer; empty where there is none.
         close: The reply after its answer.
         sort: What the turn teaches, for the log.
         weight: How much the answer's tokens weigh in the loss.
@@ -122,14 +122,12 @@ def tokenizer_corpus(scenes: Iterator[Scene], num_scenes: int, random: Random) -
 def _direct(inquiry: Inquiry) -> Turn:
     """The answer alone; before a yes or no about two things, where they are and how they compare.
 
-    To compare two things in silence was not learned (docs/decisions/005). All of such an answer
-    weighs more, the numbers too: without a box they are hard to find.
+    To compare two things in silence was not learned (docs/decisions/005).
     """
     user = question_turn(inquiry.question, Mode.DIRECT)
     sort, weight = f"direct {inquiry.task}", _weight(inquiry)
     if inquiry.task == "relation" and inquiry.answer in ("yes", "no"):
-        said = f"{inquiry.edges[0]}, {inquiry.edges[1]}; {inquiry.finding} {inquiry.answer}"
-        return Turn(user, "", said, "", sort, weight)
+        return Turn(user, "", f"{inquiry.finding} {inquiry.answer}", "", sort, weight)
     return Turn(user, "", inquiry.answer, "", sort, weight)
 
 
@@ -150,8 +148,8 @@ def _rethink(user: str, before: str, inquiry: Inquiry, sort: str) -> Turn:
     answer = _boxes(inquiry) if inquiry.task == "locate" else inquiry.answer
     return Turn(
         user,
-        f"{before}<rethink> {inquiry.finding} </rethink> <answer>",
-        f" {answer}",
+        f"{before}<rethink>",
+        f" {inquiry.finding} </rethink> <answer> {answer}",
         " </answer>",
         f"{sort} {inquiry.task}",
         _weight(inquiry),

@@ -37,8 +37,6 @@ class Inquiry:
         things: What the question is about, in the order in which a chain should look at it.
         finding: The sentence that leads from the things to the answer.
         count: The true count, for counting questions.
-        edges: For relations, the near edge of each thing along the axis that is asked about, in
-            grid units.
     """
 
     task: str
@@ -47,7 +45,6 @@ class Inquiry:
     things: tuple[Thing, ...]
     finding: str
     count: int | None = None
-    edges: tuple[int, ...] = ()
 
 
 def ask(scene: Scene, task: str, random: Random) -> Inquiry | None:
@@ -79,7 +76,6 @@ def _relation(scene: Scene, random: Random) -> Inquiry | None:
     if not axes:
         return None
     axis = random.choice(axes)
-    edges = _edges(first, second, axis)
     before, after = ("to the left of", "to the right of") if axis == "x" else ("above", "below")
     truth = before if (dx if axis == "x" else dy) < 0 else after
     if random.random() < 0.2:
@@ -93,8 +89,7 @@ def _relation(scene: Scene, random: Random) -> Inquiry | None:
             f"Which is {end}, the {first.kind} or the {second.kind}?",
             answer,
             (first, second),
-            _comparison(edges, swapped=end == ends[1]),
-            edges=edges,
+            _comparison(first, second, axis, swapped=end == ends[1]),
         )
     asked = random.choice((before, after))
     return Inquiry(
@@ -102,25 +97,21 @@ def _relation(scene: Scene, random: Random) -> Inquiry | None:
         f"Is the {first.kind} {asked} the {second.kind}?",
         "yes" if asked == truth else "no",
         (first, second),
-        _comparison(edges, swapped=asked == after),
-        edges=edges,
+        _comparison(first, second, axis, swapped=asked == after),
     )
 
 
-def _edges(first: Thing, second: Thing, axis: str) -> tuple[int, int]:
-    """Left or upper edges; the far ones where these are equal."""
-    one, two = (thing.left if axis == "x" else thing.top for thing in (first, second))
-    return (one, two) if one != two else (one + first.side, two + second.side)
+def _comparison(first: Thing, second: Thing, axis: str, *, swapped: bool) -> str:
+    """Where two things are, and what is asked as one comparison of these two numbers.
 
-
-def _comparison(edges: tuple[int, int], *, swapped: bool) -> str:
-    """What is asked, as one comparison of two edges.
-
-    The numbers stand in the order that the question asks about, so that less always means yes: a
+    They are compared in the order that the question asks about, so that less always means yes: a
     small model learns to compare two numbers, and hardly that one word is another.
     """
-    one, two = reversed(edges) if swapped else edges
-    return f"is {one} less than {two}?"
+    near = [thing.left if axis == "x" else thing.top for thing in (first, second)]
+    if near[0] == near[1]:
+        near = [edge + thing.side for edge, thing in zip(near, (first, second), strict=True)]
+    one, two = reversed(near) if swapped else near
+    return f"{near[0]}, {near[1]}; is {one} less than {two}?"
 
 
 def _counting(scene: Scene, random: Random) -> Inquiry:

@@ -37,8 +37,8 @@ _BEHAVIOURS_ON_NOTHING = {"boxes alone": 0.35, "hasty chain": 0.1, "chain": 0.55
 sentence without a box into a chain."""
 
 _ANSWER_WEIGHTS = {"relation": 4.0}
-"""How much an answer and the finding before it weigh in the loss, where it is not 1. A comparison is
-learned last of all, and is few tokens in sixty. Counting at a glance is left hard on purpose."""
+"""How much an answer and the finding before it weigh in the loss, where that is not 1. A comparison
+is learned last of all, and is few tokens in sixty. Counting at a glance is left hard on purpose."""
 
 _DIRECT_TASKS = {
     "relation": 0.56,

@@ -18,11 +18,11 @@ __all__ = ["Turn", "sample_turn", "tokenizer_corpus"]
 
 
 _TURNS = {
-    "locate": 0.2,
+    "locate": 0.18,
     "describe": 0.05,
     "identify": 0.03,
-    "direct": 0.24,
-    "conclude": 0.14,
+    "direct": 0.18,
+    "conclude": 0.22,
     "suffix": 0.34,
 }
 """Share of each sort of turn. Searches lead: they are learned last."""
@@ -41,11 +41,11 @@ _ANSWER_WEIGHTS = {"relation": 4.0}
 is learned last of all, and is few tokens in sixty. Counting at a glance is left hard on purpose."""
 
 _DIRECT_TASKS = {
-    "relation": 0.56,
-    "counting": 0.15,
-    "attribute": 0.1,
-    "arithmetic": 0.09,
-    "existence": 0.1,
+    "relation": 0.4,
+    "counting": 0.2,
+    "attribute": 0.14,
+    "arithmetic": 0.12,
+    "existence": 0.14,
 }
 _CONCLUDED_TASKS = {"relation": 0.9, "counting": 0.1}
 _SUFFIX_TASKS = {
@@ -99,7 +99,9 @@ def sample_turn(scene: Scene, random: Random) -> Turn:
     if sort == "direct":
         return _direct(_inquiry(scene, _DIRECT_TASKS, random))
     if sort == "conclude":
-        inquiry = _inquiry(scene, _CONCLUDED_TASKS, random)
+        # Which of two it is needs one step more than yes or no, and is asked for less often.
+        inquiries = [_inquiry(scene, _CONCLUDED_TASKS, random) for _ in range(3)]
+        inquiry = next((i for i in inquiries if i.question.startswith("Which")), inquiries[0])
         given = f"{inquiry.question} {_look(inquiry)}"
         return _rethink(question_turn(given, Mode.DIRECT), "", inquiry, "conclude")
     inquiry = _inquiry(scene, _SUFFIX_TASKS, random)

@@ -44,6 +44,7 @@ COMMANDS = {
     ),
     "data": Command("grit.cli.data:run", "check FILE", "check a file of triplets and its pictures"),
     "report": Command("grit.cli.report:run", "RUN", "write a run's report.html"),
+    "export": Command("grit.cli.export:run", "RUN", "a folder that plain transformers loads"),
 }
 
 _OVERVIEW = """\

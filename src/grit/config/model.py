@@ -55,6 +55,9 @@ class ModelConfig(Config):
     max_pixels: int | None = Field(default=None, ge=1)
     """Larger pictures are shrunk to this many pixels; none: the checkpoint's limit."""
 
+    force_pixel_limits: bool = False
+    """Run a trained model under other pixel limits than those of its training all the same."""
+
     system_prompt: str | None = None
     """Text of the system turn; none: what the chat template says by itself."""
 

@@ -36,6 +36,7 @@ class Command:
 
 COMMANDS = {
     "demo": Command("grit.cli.demo:run", "", "train the built-in model, before and after"),
+    "doctor": Command("grit.cli.doctor:run", "[FILES] [FLAGS]", "what this machine lacks"),
     "train": Command("grit.cli.train:run", "[FILES] [FLAGS]", "train a model from recipes in YAML"),
     "plan": Command("grit.cli.plan:run", "[FILES] [FLAGS]", "memory and work of a recipe, before"),
     "eval": Command("grit.cli.eval:run", "[FILES] [FLAGS]", "accuracy and grounding on a test set"),

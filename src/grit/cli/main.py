@@ -36,9 +36,9 @@ class Command:
 
 COMMANDS = {
     "demo": Command("grit.cli.demo:run", "", "train the built-in model, before and after"),
-    "doctor": Command("grit.cli.doctor:run", "[FILES] [FLAGS]", "what this machine lacks"),
     "train": Command("grit.cli.train:run", "[FILES] [FLAGS]", "train a model from recipes in YAML"),
     "plan": Command("grit.cli.plan:run", "[FILES] [FLAGS]", "memory and work of a recipe, before"),
+    "doctor": Command("grit.cli.doctor:run", "[FILES] [FLAGS]", "what this machine lacks"),
     "eval": Command("grit.cli.eval:run", "[FILES] [FLAGS]", "accuracy and grounding on a test set"),
     "ask": Command("grit.cli.ask:run", "IMAGE QUESTION", "one question; the chain and its regions"),
     "reward": Command(

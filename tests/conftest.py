@@ -25,6 +25,14 @@ def tiny_folder(tmp_path_factory):
     return build_folder(tmp_path_factory.mktemp("tiny") / "qwen")
 
 
+@pytest.fixture(scope="session", params=["qwen2_5_vl", "qwen3_vl", "internvl"])
+def family_folder(request, tmp_path_factory):
+    """A random tiny model of each family in turn; only read it, copy it to change it."""
+    from tiny_models import build_folder
+
+    return build_folder(request.param, tmp_path_factory.mktemp("families") / request.param)
+
+
 @pytest.fixture
 def tiny_model(tiny_folder):
     """The tiny model as grit loads it, in float32; the test may change it."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from grit.app.models import load_source
+from grit.app.models import is_taught, load_source
 from grit.app.samples import make_prompts, read_source, refuse_unknown_tasks, source_file
 from grit.config.data import DataConfig
 from grit.config.evaluation import EvaluationConfig
@@ -146,15 +146,16 @@ def evaluate_source(
     """Load a model from anywhere and evaluate it into a run folder.
 
     Args:
-        source: Hub name, model folder, run folder or ``builtin``.
+        source: Hub name, model folder, export, run folder or ``builtin``.
         model_config: Everything but the path.
         config: Tasks, limit, length, temperature, batch size and seed.
         bar: Draws the progress.
         data: A JSONL file or a word for the built-in world.
         images: Folder of the file's pictures.
-        mode: How questions are put; None is grounded for a run's model, direct for any other.
+        mode: How questions are put; None is grounded for a model that grit trained, else direct.
         output: Run folder; None is the model's own.
-        label: Name in rows and tables; None is ``grit`` for a run's model, ``base`` for any other.
+        label: Name in rows and tables; None is ``grit`` for a model that grit trained, else
+            ``base``.
         resume: Keep the rows that stand there.
         overwrite: Remove the rows that stand there.
 
@@ -166,7 +167,7 @@ def evaluate_source(
         RunFolderError: If rows stand there, and neither flag is given.
     """
     run = RunFolder(Path(source))
-    is_run = run.holds_run
+    is_run, taught = run.holds_run, is_taught(source)
     if output is None and not is_run:
         raise ConfigError(
             f"{source} is no run folder, so the rows need a place: add --output FOLDER"
@@ -191,8 +192,8 @@ def evaluate_source(
     loaded = load_source(source, model_config)
     asked = Asked(
         loaded.model,
-        label or ("grit" if is_run else "base"),
-        Mode(mode) if mode else (Mode.GROUNDED if is_run else Mode.DIRECT),
+        label or ("grit" if taught else "base"),
+        Mode(mode) if mode else (Mode.GROUNDED if taught else Mode.DIRECT),
         loaded.step,
         loaded.stop,
     )

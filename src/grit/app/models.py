@@ -1,4 +1,4 @@
-"""Sources to models: a hub name, a folder, the built-in one, a run, an adapter."""
+"""Sources to models: a hub name, a folder, the built-in one, a run, an export, an adapter."""
 
 from __future__ import annotations
 
@@ -11,21 +11,30 @@ from typing import Any
 import torch
 from torch import nn
 
+from grit.app.settings import (
+    ADAPTER_FILE,
+    checked_settings,
+    limits_in_force,
+    refuse_adapter_as_base,
+    settings_of,
+    trained_limits,
+    under_settings,
+)
 from grit.config.model import BUILTIN, ModelConfig
 from grit.config.rollout import LocalRolloutConfig
 from grit.errors import ModelError, RunFolderError
 from grit.models.adapter import add_adapter, load_adapter
 from grit.models.family import LoadedModel
+from grit.models.fingerprint import fingerprint
 from grit.models.load import load_model, save_model
 from grit.policy.policy import Policy
 from grit.policy.reference import AdapterOffReference, FrozenReference, Reference
 from grit.policy.vision import VisionFeatures
 from grit.records.folder import RunFolder
+from grit.records.settings import SETTINGS_FILE, ModelSettings, write_settings
 from grit.training.checkpoint import MODEL_FOLDER
 
-__all__ = ["Learner", "Source", "load_learner", "load_source"]
-
-_ADAPTER_FILE = "adapter_config.json"
+__all__ = ["Learner", "Source", "is_taught", "load_learner", "load_source"]
 
 
 @dataclass(slots=True)
@@ -61,7 +70,12 @@ class Source:
 
 
 def load_learner(
-    config: ModelConfig, *, needs_reference: bool, checkpoint: Path | None = None, seed: int = 0
+    config: ModelConfig,
+    *,
+    needs_reference: bool,
+    checkpoint: Path | None = None,
+    seed: int = 0,
+    stop: str = LocalRolloutConfig().stop,
 ) -> Learner:
     """Load what learns, and the reference that it is held to.
 
@@ -70,37 +84,51 @@ def load_learner(
         needs_reference: Whether there is a KL.
         checkpoint: Where to go on from; None starts from the model itself.
         seed: Of fresh adapters.
+        stop: Text that ends its chains, kept beside its weights.
 
     Raises:
-        ModelError: If a model or adapter cannot be loaded.
+        ModelError: If a model or adapter cannot be loaded, or was trained under other pixel limits.
     """
+    refuse_adapter_as_base(config)
+    config = under_settings(config, Path(config.path))
     base = load_model(config)
     if config.lora is not None:
-        return _adapted(base, config, needs_reference, checkpoint, seed)
+        return _adapted(base, config, needs_reference, checkpoint, seed, stop)
     reference = FrozenReference(Policy(base)) if needs_reference else None
     if checkpoint is not None:
         base = load_model(config.model_copy(update=_at(checkpoint / MODEL_FOLDER)))
     base.network.requires_grad_(True)
     if config.freeze_vision:
         base.family.vision_tower(base.network).requires_grad_(False)
-    return Learner(_learning(base), reference, _trainable(base), lambda to: save_model(base, to))
+
+    def save(folder: Path) -> None:
+        save_model(base, folder)
+        write_settings(folder, settings_of(base, config, stop=stop, weights="full"))
+
+    return Learner(_learning(base), reference, _trainable(base), save)
+
+
+def is_taught(source: str) -> bool:
+    """Whether a source is a model that grit trained: a run's folder, or one with our settings."""
+    folder = Path(source)
+    return source != BUILTIN and (RunFolder(folder).holds_run or (folder / SETTINGS_FILE).is_file())
 
 
 def load_source(source: str, config: ModelConfig) -> Source:
     """Load a model to ask or evaluate.
 
     Args:
-        source: A hub name, a model folder, ``builtin``, or the folder of a run, whose best
-            checkpoint is taken where there is one, else its last.
+        source: A hub name, a model folder, ``builtin``, an export, or the folder of a run, whose
+            best checkpoint is taken where there is one, else its last.
         config: Everything but the path.
 
     Raises:
-        ModelError: If there is no model there.
+        ModelError: If there is no model there, or it was trained under other pixel limits.
         RunFolderError: If the run has no checkpoint yet.
     """
     run = RunFolder(Path(source))
     if source == BUILTIN or not run.holds_run:
-        return Source(_load_folder(Path(source), config, source))
+        return _load_plain(source, config)
     folder = run.best if (run.best / MODEL_FOLDER).is_dir() else run.latest_checkpoint()
     if folder is None:
         raise RunFolderError(
@@ -111,12 +139,46 @@ def load_source(source: str, config: ModelConfig) -> Source:
     recipe = run.read_recipe()
     trained = ModelConfig.model_validate(recipe["model"])
     kept = {"device": config.device, "dtype": config.dtype, "attention": config.attention}
+    limits = trained_limits(run, folder / MODEL_FOLDER)
+    if limits is not None:
+        kept |= limits_in_force(source, limits, config)
     model = _load_folder(folder / MODEL_FOLDER, trained.model_copy(update=kept), source)
     return Source(model, int(step), recipe["rollout"]["stop"])
 
 
+def _load_plain(source: str, config: ModelConfig) -> Source:
+    """A model that is no run: from elsewhere, or with a settings file of ours."""
+    folder = Path(source)
+    settings = checked_settings(folder) if source != BUILTIN else None
+    if settings is None:
+        return Source(_load_folder(folder, config, source))
+    config = under_settings(config.model_copy(update=_at(folder)), folder)
+    adapted = settings.weights == "adapter"
+    model = _load_adapter(folder, config, settings) if adapted else load_model(config)
+    return Source(model, settings.step, settings.stop)
+
+
+def _load_adapter(folder: Path, config: ModelConfig, settings: ModelSettings) -> LoadedModel:
+    """An adapter of ours on the base that it was trained on, asked through its own template."""
+    template = folder / "chat_template.jinja"
+    found: dict[str, Any] = {"path": settings.base, "revision": settings.base_revision}
+    if config.chat_template is None and template.is_file():
+        found["chat_template"] = template
+    model = load_model(config.model_copy(update=found))
+    if settings.base_weights is not None and settings.dtype == config.dtype:
+        now = fingerprint(model.network)
+        if now != settings.base_weights:
+            raise ModelError(
+                f"the adapter {folder} was trained on other weights than {settings.base} holds "
+                f"now ({settings.base_weights}, not {now}); give it back its base, or export its "
+                "run again with --merge"
+            )
+    load_adapter(model, folder, trainable=False)
+    return model
+
+
 def _load_folder(folder: Path, config: ModelConfig, source: str) -> LoadedModel:
-    if (folder / _ADAPTER_FILE).is_file():
+    if (folder / ADAPTER_FILE).is_file():
         base = config if config.lora is not None else _base_of(folder, config)
         model = load_model(base)
         load_adapter(model, folder, trainable=False)
@@ -128,10 +190,10 @@ def _load_folder(folder: Path, config: ModelConfig, source: str) -> LoadedModel:
 def _base_of(folder: Path, config: ModelConfig) -> ModelConfig:
     """The model that an adapter without a run says it was trained on."""
     try:
-        settings = json.loads((folder / _ADAPTER_FILE).read_text(encoding="utf-8"))
+        settings = json.loads((folder / ADAPTER_FILE).read_text(encoding="utf-8"))
         named = settings.get("base_model_name_or_path")
     except (OSError, ValueError, AttributeError) as error:
-        raise ModelError(f"cannot read {folder / _ADAPTER_FILE}: {error}") from error
+        raise ModelError(f"cannot read {folder / ADAPTER_FILE}: {error}") from error
     if not named:
         raise ModelError(
             f"the adapter {folder} does not say which model it is for; give the folder of its run"
@@ -145,6 +207,7 @@ def _adapted(
     needs_reference: bool,
     checkpoint: Path | None,
     seed: int,
+    stop: str,
 ) -> Learner:
     if checkpoint is not None:
         adapter: Any = load_adapter(base, checkpoint / MODEL_FOLDER, trainable=True)
@@ -160,6 +223,7 @@ def _adapted(
         adapter.save_pretrained(folder)
         base.tokenizer.save_pretrained(folder)
         base.image_processor.save_pretrained(folder)
+        write_settings(folder, settings_of(base, config, stop=stop, weights="adapter"))
 
     return Learner(policy, reference, _trainable(base), save)
 

@@ -70,6 +70,7 @@ def train(
         needs_reference=recipe.loss.beta > 0.0,
         checkpoint=checkpoint,
         seed=recipe.training.seed,
+        stop=recipe.rollout.stop,
     )
     prompts = make_prompts(
         samples, learner.policy.model, Mode.GROUNDED, max_pixels=recipe.data.picture_pixel_limit

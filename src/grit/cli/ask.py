@@ -31,7 +31,7 @@ class AskCommand:
     question: Annotated[str, tyro.conf.Positional]
     """What to ask about it."""
     model: str = "builtin"
-    """A run folder, a model folder, a hub name, or builtin."""
+    """A run folder, an export, a model folder, a hub name, or builtin."""
     mode: Literal["grounded", "cot", "direct"] = "grounded"
     """With the paper's suffix (grounded, cot), or the question alone (direct)."""
     output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
@@ -42,13 +42,21 @@ class AskCommand:
     """0 takes the likeliest token at every place."""
     seed: int = 0
     """Of sampling, above temperature 0."""
+    min_pixels: int | None = None
+    """Override the checkpoint's lower pixel limit."""
+    max_pixels: int | None = None
+    """Override the checkpoint's upper pixel limit."""
+    force_pixel_limits: bool = False
+    """Override the limits of a model that was trained under others; its boxes will shift."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the model computes."""
 
 
 def run(arguments: list[str]) -> int:
     """Ask."""
-    command = tyro.cli(AskCommand, prog="grit ask", args=arguments)
+    command = tyro.cli(
+        AskCommand, prog="grit ask", args=arguments, config=(tyro.conf.FlagCreatePairsOff,)
+    )
 
     from grit.app.ask import annotated_picture, ask_source, free_name
     from grit.cli.quiet import quiet_libraries
@@ -65,10 +73,17 @@ def run(arguments: list[str]) -> int:
         temperature=command.temperature,
         seed=command.seed,
     )
+    model = config_of_flags(
+        ModelConfig,
+        min_pixels=command.min_pixels,
+        max_pixels=command.max_pixels,
+        force_pixel_limits=command.force_pixel_limits,
+        device=command.device,
+    )
     quiet_libraries()
     answered = ask_source(
         command.model,
-        ModelConfig(device=command.device),
+        model,
         command.image,
         command.question,
         mode=Mode(command.mode),

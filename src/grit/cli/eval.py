@@ -21,13 +21,13 @@ class EvalCommand:
     """
 
     model: Annotated[str, tyro.conf.Positional]
-    """A run folder, a model folder, a hub name, or builtin."""
+    """A run folder, an export, a model folder, a hub name, or builtin."""
     data: str = "builtin:test"
     """A JSONL file, or builtin, builtin:val, builtin:test."""
     images: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Folder of the file's pictures; by default beside it."""
     mode: Literal["auto", "grounded", "cot", "direct"] = "auto"
-    """How questions are put; auto is grounded for a run's model, direct for any other."""
+    """How questions are put; auto is grounded for a model that grit trained, else direct."""
     tasks: tuple[str, ...] = ()
     """Only these tasks or sets."""
     limit: int | None = None
@@ -35,7 +35,7 @@ class EvalCommand:
     output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Run folder for rows and figures; needed when the model is no run."""
     label: str | None = None
-    """The model's name in rows and tables; by default grit for a run's model, else base."""
+    """The model's name in rows and tables; by default grit if grit trained it, else base."""
     seed: int = 0
     """Of held-out scenes, and of sampling."""
     batch_size: int = 64
@@ -48,6 +48,8 @@ class EvalCommand:
     """Override the checkpoint's lower pixel limit."""
     max_pixels: int | None = None
     """Override the checkpoint's upper pixel limit."""
+    force_pixel_limits: bool = False
+    """Override the limits of a model that was trained under others; its boxes will shift."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the model computes."""
     resume: bool = False
@@ -84,6 +86,7 @@ def run(arguments: list[str]) -> int:
         ModelConfig,
         min_pixels=command.min_pixels,
         max_pixels=command.max_pixels,
+        force_pixel_limits=command.force_pixel_limits,
         device=command.device,
     )
     path, summaries = evaluate_source(

@@ -37,6 +37,8 @@ class Command:
 COMMANDS = {
     "demo": Command("grit.cli.demo:run", "", "train the built-in model, before and after"),
     "train": Command("grit.cli.train:run", "[FILES] [FLAGS]", "train a model from recipes in YAML"),
+    "plan": Command("grit.cli.plan:run", "[FILES] [FLAGS]", "memory and work of a recipe, before"),
+    "doctor": Command("grit.cli.doctor:run", "[FILES] [FLAGS]", "what this machine lacks"),
     "eval": Command("grit.cli.eval:run", "[FILES] [FLAGS]", "accuracy and grounding on a test set"),
     "ask": Command("grit.cli.ask:run", "IMAGE QUESTION", "one question; the chain and its regions"),
     "reward": Command(
@@ -44,6 +46,7 @@ COMMANDS = {
     ),
     "data": Command("grit.cli.data:run", "check FILE", "check a file of triplets and its pictures"),
     "report": Command("grit.cli.report:run", "RUN", "write a run's report.html"),
+    "export": Command("grit.cli.export:run", "RUN", "a folder that plain transformers loads"),
 }
 
 _OVERVIEW = """\

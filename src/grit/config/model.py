@@ -37,7 +37,7 @@ class ModelConfig(Config):
     revision: str | None = None
     """Branch, tag or commit of a hub name; none: the newest."""
 
-    family: Literal["auto", "qwen2_5_vl"] = "auto"
+    family: Literal["auto", "internvl", "qwen2_5_vl", "qwen3_vl"] = "auto"
     """The model family; `auto` goes by the model_type that the checkpoint declares."""
 
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
@@ -55,6 +55,12 @@ class ModelConfig(Config):
     max_pixels: int | None = Field(default=None, ge=1)
     """Larger pictures are shrunk to this many pixels; none: the checkpoint's limit."""
 
+    force_pixel_limits: bool = False
+    """Run a trained model under other pixel limits than those of its training all the same."""
+
+    max_prompt_tokens: int | None = Field(default=None, ge=1)
+    """Longer prompts, image tokens included, are refused; none: the positions the model has."""
+
     system_prompt: str | None = None
     """Text of the system turn; none: what the chat template says by itself."""
 
@@ -63,6 +69,9 @@ class ModelConfig(Config):
 
     freeze_vision: bool = False
     """Keep the vision tower as it is; its features are then computed once a run."""
+
+    gradient_checkpointing: bool = False
+    """Run each layer a second time on the way back instead of keeping what is inside it."""
 
     lora: LoraConfig | None = None
     """Low-rank adapters; none trains all weights. Any --model.lora.* flag switches them on."""

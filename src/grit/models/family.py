@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import DynamicCache, PreTrainedTokenizerBase
 
-from grit.errors import ModelError
+from grit.errors import ModelError, PictureError
 from grit.geometry.spaces import Frame
 
 __all__ = ["Family", "LoadedModel", "PixelLimits", "PromptInputs", "PromptStates"]
@@ -21,6 +21,8 @@ __all__ = ["Family", "LoadedModel", "PixelLimits", "PromptInputs", "PromptStates
 @dataclass(frozen=True, slots=True)
 class PixelLimits:
     """Bounds on the area of a picture after resizing; part of every checkpoint and record.
+
+    Where a family cuts tiles, these are the areas of its fewest and its most tiles.
 
     Args:
         min_pixels: Smaller pictures are enlarged to at least this area.
@@ -80,6 +82,11 @@ class Family(Protocol):
         """Regular expression of the module names that LoRA adapts by default."""
         ...
 
+    @property
+    def box_tokens(self) -> tuple[str, ...]:
+        """Special tokens that boxes are written with: they belong to a completion's text."""
+        ...
+
     def load_network(self, path: str, **keywords: Any) -> nn.Module:
         """Weights from a folder or a hub name."""
         ...
@@ -104,8 +111,16 @@ class Family(Protocol):
         """The part that turns pixels into features, merger included."""
         ...
 
+    def decoder_layers(self, network: nn.Module) -> Sequence[nn.Module]:
+        """The layers of the decoder, in order."""
+        ...
+
+    def tower_layers(self, network: nn.Module) -> Sequence[nn.Module]:
+        """The layers of the vision tower, in order."""
+        ...
+
     def image_features(self, network: nn.Module, prompts: Sequence[PromptInputs]) -> list[Tensor]:
-        """Features of each prompt's picture, each (image token, channel)."""
+        """All that the decoder needs of each prompt's picture, each (image token, …)."""
         ...
 
     def run_prompts(
@@ -155,6 +170,7 @@ class LoadedModel:
         stop_ids: Tokens that end a turn.
         source: The path or hub name it came from.
         system_prompt: Overrides the chat template's own; None leaves it.
+        max_prompt_tokens: Longer prompts are refused; None takes any.
     """
 
     family: Family
@@ -165,6 +181,7 @@ class LoadedModel:
     stop_ids: tuple[int, ...]
     source: str
     system_prompt: str | None = None
+    max_prompt_tokens: int | None = None
 
     @property
     def device(self) -> torch.device:
@@ -196,5 +213,30 @@ class LoadedModel:
         return str(text)
 
     def prepare(self, picture: Image.Image, turn: str) -> PromptInputs:
-        """One prompt, from a picture (RGB, upright) and the text of the user's turn."""
-        return self.family.prepare(self, picture, self.render(turn))
+        """One prompt, from a picture (RGB, upright) and the text of the user's turn.
+
+        Raises:
+            ModelError: If the chat template does not take one picture.
+            PictureError: If the picture makes the prompt longer than it may be: nothing is cut.
+        """
+        inputs = self.family.prepare(self, picture, self.render(turn))
+        num_tokens, limit = len(inputs.input_ids), self.max_prompt_tokens
+        if limit is not None and num_tokens > limit:
+            raise PictureError(
+                f"a prompt of {num_tokens} tokens, {int(inputs.image_mask.sum())} of them for its "
+                f"picture of {picture.width}×{picture.height}, is over the limit of {limit}; set "
+                f"model.max_pixels below {self.limits.max_pixels}, or model.max_prompt_tokens to "
+                f"{num_tokens} or more where the model has as many positions"
+            )
+        return inputs
+
+    def read(self, tokens: Sequence[int]) -> str:
+        """The text of a completion: what the model said, end tokens and their like left out."""
+        kept = self.family.box_tokens
+        silent = {
+            number
+            for number, token in self.tokenizer.added_tokens_decoder.items()
+            if token.special and token.content not in kept
+        }
+        said = [token for token in tokens if token not in silent]
+        return str(self.tokenizer.decode(said, clean_up_tokenization_spaces=False))

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
+from transformers.utils.hub import cached_file
 
 from grit.config.model import BUILTIN, ModelConfig
 from grit.errors import ModelError
+from grit.models.checkpointing import checkpoint_layers
 from grit.models.family import Family, LoadedModel, PixelLimits
+from grit.models.internvl import InternVL
 from grit.models.qwen2_5_vl import Qwen25VL
+from grit.models.qwen3_vl import Qwen3VL
 
 __all__ = ["BUILTIN_FOLDER", "FAMILIES", "load_model", "save_model"]
 
-FAMILIES: dict[str, Family] = {family.word: family for family in (Qwen25VL(),)}
+FAMILIES: dict[str, Family] = {
+    family.word: family for family in (Qwen25VL(), Qwen3VL(), InternVL())
+}
 """Every architecture by its word; a new family adds its line here."""
 
 BUILTIN_FOLDER = Path(__file__).parent / "builtin"
@@ -57,6 +64,8 @@ def load_model(config: ModelConfig) -> LoadedModel:
         raise ModelError(f"cannot load the model {config.path}: {error}") from error
     if config.chat_template is not None:
         tokenizer.chat_template = _read_template(config.chat_template)
+    elif not tokenizer.chat_template:
+        tokenizer.chat_template = _processor_template(path, remote)
     if not tokenizer.chat_template:
         raise ModelError(
             f"the model {config.path} has no chat template; add chat_template.jinja to it, or set "
@@ -73,16 +82,21 @@ def load_model(config: ModelConfig) -> LoadedModel:
             f"min_pixels {wanted.min_pixels} is above max_pixels {wanted.max_pixels}, one of them "
             f"from the checkpoint {config.path}; set both model.min_pixels and model.max_pixels"
         )
+    processor = family.with_pixel_limits(processor, wanted)
+    if config.gradient_checkpointing:
+        checkpoint_layers(family.decoder_layers(network))
+        checkpoint_layers(family.tower_layers(network))
     network.requires_grad_(False).eval().to(_device(config.device))
     return LoadedModel(
         family=family,
         network=network,
         tokenizer=tokenizer,
-        image_processor=family.with_pixel_limits(processor, wanted),
-        limits=wanted,
+        image_processor=processor,
+        limits=family.pixel_limits(processor),
         stop_ids=_stop_ids(network, tokenizer),
         source=config.path,
         system_prompt=config.system_prompt,
+        max_prompt_tokens=_max_prompt_tokens(config, network),
     )
 
 
@@ -149,6 +163,18 @@ def _read_template(path: Path) -> str:
         ) from error
 
 
+def _processor_template(path: str, remote: dict[str, Any]) -> str | None:
+    """The template of checkpoints that keep it with their processor, which we do without."""
+    try:
+        found = cached_file(path, "chat_template.json", **remote)
+    except OSError:
+        return None
+    try:
+        return json.loads(Path(str(found)).read_text(encoding="utf-8"))["chat_template"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"cannot read the chat template {found}: {error}") from error
+
+
 def _check_vocabulary(
     source: str, family: Family, network: nn.Module, tokenizer: PreTrainedTokenizerBase
 ) -> None:
@@ -158,6 +184,22 @@ def _check_vocabulary(
             f"the tokenizer of {source} has {len(tokenizer)} tokens and its weights have {rows} "
             "rows; take tokenizer and weights from the same checkpoint"
         )
+
+
+def _max_prompt_tokens(config: ModelConfig, network: nn.Module) -> int:
+    """The recipe's limit, else the positions that the model has.
+
+    Raises:
+        ModelError: If the recipe asks for more positions than the model has.
+    """
+    positions = int(cast(Any, network).config.get_text_config().max_position_embeddings)
+    limit = positions if config.max_prompt_tokens is None else config.max_prompt_tokens
+    if limit > positions:
+        raise ModelError(
+            f"model.max_prompt_tokens is {limit}, and the model {config.path} has {positions} "
+            f"positions (max_position_embeddings); set it to {positions} or less"
+        )
+    return limit
 
 
 def _stop_ids(network: nn.Module, tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:

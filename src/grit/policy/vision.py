@@ -33,7 +33,7 @@ class VisionFeatures:
         self._bytes = 0
 
     def of(self, prompts: Sequence[PromptInputs]) -> list[Tensor]:
-        """Features of each prompt's picture, each (image token, channel)."""
+        """Features of each prompt's picture, each (image token, …)."""
         tower = self._model.family.vision_tower(self._model.network)
         frozen = not any(weight.requires_grad for weight in tower.parameters())
         # Prompts over one picture hold the same pixel tensor: the data module opens it once.

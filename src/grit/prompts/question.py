@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["GROUNDED_SUFFIX", "Mode", "question_turn"]
+__all__ = ["GROUNDED_SUFFIX", "SUFFIX_VERSION", "Mode", "question_turn"]
 
 GROUNDED_SUFFIX = (
     " First, think between <think> and </think> while output necessary coordinates needed to "
@@ -13,6 +13,9 @@ GROUNDED_SUFFIX = (
     "<answer>."
 )
 """Appended to the question in training and inference (GRIT, arXiv 2505.15879)."""
+
+SUFFIX_VERSION = 1
+"""Rises when the suffix changes: a model is asked with the words that it was trained with."""
 
 
 class Mode(StrEnum):

@@ -165,13 +165,10 @@ class LocalEngine:
         return self._sampling.stop is not None and self._sampling.stop in tail
 
     def _completion(self, row: _Row, number: int) -> Completion:
-        text = self._policy.model.tokenizer.decode(
-            row.tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False
-        )
         return Completion(
             number=number,
             tokens=torch.tensor(row.tokens),
-            text=str(text),
+            text=self._policy.model.read(row.tokens),
             logprobs=torch.tensor(row.logprobs),
             finish="finished" if row.is_finished else "cut_off",
         )

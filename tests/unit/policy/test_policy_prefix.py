@@ -7,14 +7,13 @@ import torch
 
 from grit.policy.policy import Policy
 from grit.policy.prefix import detached, run_branches
+from tiny_models import all_plain_inputs, plain_logprobs
 from tiny_qwen import (
     COMPLETIONS,
     SIZES_AND_QUESTIONS,
-    all_plain_inputs,
     completions_of,
     load,
     painted,
-    plain_logprobs,
     prompts_of,
     spelled,
 )
@@ -89,11 +88,11 @@ def test_the_comparison_is_between_prompts_pictures_and_texts_of_several_sizes(t
     prompts = prompts_of(tiny_model)
     _, completions = completions_of(tiny_model)
     assert len({len(prompt.input_ids) for prompt in prompts}) == len(prompts)
-    assert len({prompt.frame.resized_size for prompt in prompts}) == len(prompts)
+    assert len({int(prompt.image_mask.sum()) for prompt in prompts}) == len(prompts)
     lengths = {len(tokens) for tokens in completions}
     assert 1 in lengths
     assert len(lengths) >= 5
-    # More than one window of 2×2 tokens, and windows that are not full.
+    # More than one window, or tile, of 2×2 tokens, and windows that are not full.
     assert all(int(prompt.image_mask.sum()) > 4 for prompt in prompts)
 
 
@@ -180,22 +179,25 @@ def test_states_of_a_list_of_completions_are_those_of_the_padded_tensor(tiny_mod
     assert torch.equal(of_list, of_tensor)
 
 
+@pytest.mark.parametrize("checkpointing", [False, True])
 def test_gradients_through_the_shared_prefix_are_those_of_the_plain_forward(
-    tiny_model, tiny_folder
+    tiny_model, tiny_folder, checkpointing
 ):
+    model = load(tiny_folder, gradient_checkpointing=checkpointing)
+    model.network.requires_grad_(True)
+    ours = backward_unsplit(model)
     tiny_model.network.requires_grad_(True)
-    ours = backward_unsplit(tiny_model)
-    tiny_model.network.zero_grad()
     loss_of(plain(tiny_model, tiny_folder)).backward()
     expected = gradients_of(tiny_model)
-    assert any(name.startswith("model.visual") for name in expected)
+    assert any(name.startswith(("model.visual", "model.vision_tower")) for name in expected)
     assert all(grad.abs().max() > 0 for grad in expected.values())
     worst = relative_differences(ours, expected)
     assert max(worst.values()) <= 1e-4, sorted(worst.items(), key=lambda item: -item[1])[:5]
 
 
-@pytest.mark.parametrize("cut", [1, 4])
-def test_a_split_group_has_the_gradients_of_the_whole(tiny_model, cut):
+@pytest.mark.parametrize(("cut", "checkpointing"), [(1, False), (4, False), (4, True)])
+def test_a_split_group_has_the_gradients_of_the_whole(tiny_folder, cut, checkpointing):
+    tiny_model = load(tiny_folder, gradient_checkpointing=checkpointing)
     tiny_model.network.requires_grad_(True)
     whole = backward_unsplit(tiny_model)
     tiny_model.network.zero_grad()

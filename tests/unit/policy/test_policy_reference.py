@@ -9,7 +9,8 @@ from grit.config.model import LoraConfig
 from grit.models.adapter import add_adapter
 from grit.policy.policy import Policy
 from grit.policy.reference import AdapterOffReference, FrozenReference
-from tiny_qwen import all_plain_inputs, completions_of, load, plain_logprobs, prompts_of
+from tiny_models import all_plain_inputs, plain_logprobs
+from tiny_qwen import completions_of, load, prompts_of
 
 
 @pytest.fixture
@@ -102,7 +103,8 @@ def test_an_adapter_on_the_vision_tower_is_off_in_the_reference_and_on_in_the_po
     tiny_model, base_logprobs
 ):
     """While an adapter is off peft marks it as not learning: its features must not be mixed up."""
-    adapter = add_adapter(tiny_model, LoraConfig(rank=4, targets=("qkv",)))
+    tower_layer = "fc1" if tiny_model.family.word == "internvl" else "qkv"
+    adapter = add_adapter(tiny_model, LoraConfig(rank=4, targets=(tower_layer,)))
     policy = Policy(tiny_model)
     reference = AdapterOffReference(policy, adapter)
     prompts = prompts_of(tiny_model)

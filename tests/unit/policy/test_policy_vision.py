@@ -9,7 +9,8 @@ import torch
 
 from grit.policy.policy import Policy
 from grit.policy.vision import VisionFeatures
-from tiny_qwen import SIZES_AND_QUESTIONS, all_plain_inputs, painted, prompts_of
+from tiny_models import all_plain_inputs, plain_features
+from tiny_qwen import SIZES_AND_QUESTIONS, painted, prompts_of
 
 
 class Counting:
@@ -32,22 +33,12 @@ def counted(tiny_model):
     return replace(tiny_model, family=Counting(tiny_model.family))
 
 
-def plain_features(model, folder):
-    """The tower's output by transformers alone, one picture at a time."""
-    return [
-        model.network.model.visual(
-            inputs["pixel_values"], grid_thw=inputs["image_grid_thw"]
-        ).pooler_output
-        for inputs in all_plain_inputs(folder)
-    ]
-
-
 def test_features_of_a_batch_are_those_of_each_picture_alone(tiny_model, tiny_folder):
     with torch.no_grad():
         ours = VisionFeatures(tiny_model).of(prompts_of(tiny_model))
-        right = plain_features(tiny_model, tiny_folder)
+        right = [plain_features(tiny_model.network, each) for each in all_plain_inputs(tiny_folder)]
     for feature, expected in zip(ours, right, strict=True):
-        torch.testing.assert_close(feature, expected, atol=1e-5, rtol=0)
+        torch.testing.assert_close(feature, expected, atol=1e-5, rtol=1e-5)
 
 
 def test_a_frozen_tower_runs_once_a_picture_in_a_whole_run(counted):
@@ -113,7 +104,8 @@ def test_a_tower_that_learns_is_run_each_time_and_gets_gradients(counted):
     prompts = prompts_of(counted)[:1]
     (before,) = vision.of(prompts)
     assert before.requires_grad
-    weight = counted.network.model.visual.merger.mlp[2].weight
+    tower = counted.family.vision_tower(counted.network)
+    weight = [each for each in tower.parameters() if each.dim() == 2][-1]
     with torch.no_grad():
         weight.mul_(2.0)
         (after,) = vision.of(prompts)
@@ -141,11 +133,11 @@ def test_a_frozen_tower_under_a_decoder_that_learns_holds_no_graph(counted):
     assert not any(feature.requires_grad for feature in policy.vision.of(prompts_of(counted)))
 
 
-def test_the_oldest_features_go_when_there_is_no_room(counted):
+def test_the_oldest_features_go_when_there_is_no_room(counted, tiny_folder):
     prompts = prompts_of(counted)
     sizes = [
-        prompt.vision["pixel_values"].nbytes + int(prompt.image_mask.sum()) * 64 * 4
-        for prompt in prompts
+        inputs["pixel_values"].nbytes + plain_features(counted.network, inputs).nbytes
+        for inputs in all_plain_inputs(tiny_folder)
     ]
     vision = VisionFeatures(counted, max_bytes=sizes[1] + sizes[2])
     for prompt in prompts:

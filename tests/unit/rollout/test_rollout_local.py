@@ -12,7 +12,8 @@ from grit.data.sample import Sample
 from grit.policy.policy import Policy
 from grit.rollout.group import Prompt
 from grit.rollout.local import LocalEngine, Sampling
-from tiny_qwen import SIZES_AND_QUESTIONS, all_plain_inputs, painted, plain_logprobs
+from tiny_models import all_plain_inputs, plain_logprobs
+from tiny_qwen import SIZES_AND_QUESTIONS, load, painted
 
 SAMPLING = Sampling(max_new_tokens=12, temperature=1.0, seed=11)
 
@@ -49,11 +50,12 @@ def generated(model, inputs, max_new_tokens, **keywords):
     return whole[0, inputs["input_ids"].shape[1] :].tolist()
 
 
-def test_greedy_tokens_are_those_of_generate(tiny_model, tiny_folder):
+def test_greedy_tokens_are_those_of_generate(family_folder):
+    model = load(family_folder)
     sampling = Sampling(max_new_tokens=24, temperature=0.0, stop=None)
-    groups = roll_out(tiny_model, sampling=sampling, size=2)
-    for group, inputs in zip(groups, all_plain_inputs(tiny_folder), strict=True):
-        expected = generated(tiny_model, inputs, 24)
+    groups = roll_out(model, sampling=sampling, size=2)
+    for group, inputs in zip(groups, all_plain_inputs(family_folder), strict=True):
+        expected = generated(model, inputs, 24)
         assert [c.tokens.tolist() for c in group.completions] == [expected, expected]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,7 +13,8 @@ from transformers import AutoTokenizer, DynamicCache
 import grit.models
 from grit.data.sample import Sample
 from grit.geometry.spaces import Frame
-from grit.models.family import PromptInputs, PromptStates
+from grit.models.family import LoadedModel, PixelLimits, PromptInputs, PromptStates
+from grit.models.qwen2_5_vl import Qwen25VL
 from grit.policy.prefix import Branches
 from grit.rollout.group import Prompt
 from grit.rollout.local import LocalEngine, Sampling
@@ -34,7 +34,15 @@ class ScriptedPolicy:
 
     def __init__(self, tokenizer, scripts: list[list[int]]) -> None:
         ends = (tokenizer.eos_token_id, tokenizer.pad_token_id)
-        self.model = SimpleNamespace(tokenizer=tokenizer, stop_ids=ends)
+        self.model = LoadedModel(
+            family=Qwen25VL(),
+            network=torch.nn.Identity(),
+            tokenizer=tokenizer,
+            image_processor=None,
+            limits=PixelLimits(1, 1),
+            stop_ids=ends,
+            source="a script",
+        )
         self._scripts = scripts
         self.seen: list[list[int]] = []
         """Tokens that each row was stepped with."""

@@ -1,0 +1,201 @@
+"""`grit export`: a run's weights as a folder that plain transformers loads, with its card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from grit.app.card import model_card
+from grit.app.settings import settings_of, trained_limits
+from grit.config.model import BUILTIN, ModelConfig
+from grit.errors import ConfigError, RunFolderError
+from grit.models.adapter import load_adapter
+from grit.models.family import LoadedModel
+from grit.models.fingerprint import fingerprint
+from grit.models.load import BUILTIN_FOLDER, load_model, save_model
+from grit.records.atomic import write_directory
+from grit.records.folder import RunFolder
+from grit.records.settings import SETTINGS_FILE, ModelSettings, write_settings
+from grit.training.checkpoint import MODEL_FOLDER
+
+__all__ = ["Exported", "export_run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written.
+
+    Args:
+        path: The folder.
+        settings: Its settings file.
+    """
+
+    path: Path
+    settings: ModelSettings
+
+
+def export_run(
+    run: Path,
+    output: Path | None = None,
+    *,
+    step: int | None = None,
+    merge: bool = False,
+    overwrite: bool = False,
+) -> Exported:
+    """Write a run's model as a folder for others.
+
+    Args:
+        run: The run's folder.
+        output: Where to; None is beside the run, its name with ``-export``.
+        step: Whose checkpoint; None takes the best one where it was kept, else the last.
+        merge: Merge a LoRA adapter into its base; without it the adapter alone is written.
+        overwrite: Replace an export that stands at ``output``.
+
+    Raises:
+        ConfigError: If there is nothing to merge.
+        RunFolderError: If there is no run, no such checkpoint, or ``output`` is taken.
+        ModelError: If the model or its base cannot be loaded.
+    """
+    folder = RunFolder.open(run)
+    checkpoint = _checkpoint(folder, step)
+    path = run.with_name(f"{run.resolve().name}-export") if output is None else output
+    _refuse_taken(path, folder, overwrite=overwrite)
+    recipe = folder.read_recipe()
+    config = _trained(recipe, folder, checkpoint)
+    if merge and config.lora is None:
+        raise ConfigError(
+            f"the run {run} trained all weights, so there is no adapter to merge; leave --merge out"
+        )
+    made_at = int(json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))["step"])
+    write = _writer(config, checkpoint / MODEL_FOLDER, merge=merge)
+    written: list[ModelSettings] = []
+
+    def fill(partial: Path) -> None:
+        model, weights, base_weights = write(partial)
+        settings = settings_of(
+            model,
+            config,
+            stop=recipe["rollout"]["stop"],
+            weights=weights,
+            step=made_at,
+            base_weights=base_weights,
+        )
+        write_settings(partial, settings)
+        (partial / "README.md").write_text(model_card(folder, settings, recipe), encoding="utf-8")
+        written.append(settings)
+
+    write_directory(path, fill, replace=True)
+    return Exported(path, written[0])
+
+
+_Weights = tuple[LoadedModel, Literal["full", "adapter", "merged"], str | None]
+
+
+def _writer(config: ModelConfig, trained: Path, *, merge: bool) -> Callable[[Path], _Weights]:
+    """What writes weights, tokenizer, image processor and generation settings."""
+
+    def full(partial: Path) -> _Weights:
+        model = load_model(config.model_copy(update={"path": str(trained), "revision": None}))
+        save_model(model, partial)
+        return model, "full", None
+
+    def merged(partial: Path) -> _Weights:
+        # In float32, so that weights are rounded once, after the adapter was added to them.
+        model = load_model(config.model_copy(update={"dtype": "float32"}))
+        adapter = load_adapter(model, trained, trainable=False)
+        model.network = adapter.merge_and_unload().to(getattr(torch, config.dtype))
+        save_model(model, partial)
+        return model, "merged", None
+
+    def adapter_alone(partial: Path) -> _Weights:
+        model = load_model(config)
+        base_weights = fingerprint(model.network)
+        generation: Any = getattr(model.network, "generation_config", None)
+        adapter = load_adapter(model, trained, trainable=False)
+        for settings in adapter.peft_config.values():
+            settings.base_model_name_or_path = _base_name(config)
+            settings.revision = config.revision
+        adapter.save_pretrained(partial)
+        model.tokenizer.save_pretrained(partial)
+        model.image_processor.save_pretrained(partial)
+        if generation is not None:
+            generation.save_pretrained(partial)
+        return model, "adapter", base_weights
+
+    if config.lora is None:
+        return full
+    return merged if merge else adapter_alone
+
+
+def _base_name(config: ModelConfig) -> str:
+    """Where plain transformers finds the base: a hub name, or an absolute folder."""
+    if config.path == BUILTIN:
+        return str(BUILTIN_FOLDER.resolve())
+    folder = Path(config.path).expanduser()
+    return str(folder.resolve()) if folder.is_dir() else config.path
+
+
+def _trained(recipe: dict[str, Any], folder: RunFolder, checkpoint: Path) -> ModelConfig:
+    """The model as the run trained it, to be loaded where there is memory: on the CPU."""
+    config = ModelConfig.model_validate(recipe["model"])
+    changes: dict[str, Any] = {
+        "device": "cpu", "attention": "sdpa", "gradient_checkpointing": False,
+    }  # fmt: skip
+    limits = trained_limits(folder, checkpoint / MODEL_FOLDER)
+    if limits is not None:
+        changes |= {"min_pixels": limits.min_pixels, "max_pixels": limits.max_pixels}
+    return config.model_copy(update=changes)
+
+
+def _checkpoint(folder: RunFolder, step: int | None) -> Path:
+    steps = folder.checkpoint_steps()
+    if step is not None:
+        if step not in steps:
+            raise RunFolderError(
+                f"the run {folder.path} has no checkpoint of step {step}; it has "
+                f"{', '.join(map(str, steps)) or 'none yet'}"
+            )
+        return folder.checkpoint(step)
+    if (folder.best / MODEL_FOLDER).is_dir():
+        return folder.best
+    last = folder.latest_checkpoint()
+    if last is None:
+        raise RunFolderError(
+            f"the run {folder.path} has no checkpoint yet; wait for its first, or lower "
+            "training.checkpoint_every"
+        )
+    return last
+
+
+def _refuse_taken(path: Path, run: RunFolder, *, overwrite: bool) -> None:
+    """Say no before anything is loaded."""
+    inside = run.path.resolve()
+    if path.resolve() == inside or any(
+        part in (inside, run.checkpoints.resolve(), run.best.resolve())
+        for part in path.resolve().parents
+    ):
+        raise RunFolderError(
+            f"{path} lies in the run's own folder, which grit train --overwrite clears; name a "
+            "folder elsewhere with --output"
+        )
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise RunFolderError(f"{path} is a file; name a folder for the export with --output")
+    if not any(path.iterdir()):
+        return
+    if not (path / SETTINGS_FILE).is_file():
+        raise RunFolderError(
+            f"{path} holds files that are no export of grit (it has no {SETTINGS_FILE}), and they "
+            "are left alone, with --overwrite too; name another folder with --output"
+        )
+    if not overwrite:
+        raise RunFolderError(
+            f"{path} holds an export already; add --overwrite to replace it, or name another "
+            "folder with --output"
+        )

@@ -1,0 +1,178 @@
+"""InternVL 2.5, 3 and 3.5: boxes in thousandths of the picture, which is cut into square tiles.
+
+A picture is stretched over the grid of tiles that fits its shape best; several tiles are followed
+by one more that shows the whole. Boxes are written as ``<box>[[x1, y1, x2, y2]]</box>`` and mean
+the whole picture, whatever its tiles. Pixel limits are limits on tiles: their number times the
+area of one, the one that shows the whole not counted.
+
+Facts of the architecture are read from transformers' ``modeling_internvl``,
+``processing_internvl`` and ``image_processing_pil_got_ocr2``.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any, cast
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from transformers import DynamicCache, InternVLForConditionalGeneration
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
+
+from grit.errors import ModelError
+from grit.geometry.box import Space
+from grit.geometry.spaces import Frame
+from grit.models.family import LoadedModel, PixelLimits, PromptInputs, PromptStates
+from grit.models.tokens import keep_states, pad_prompts, place_picture
+from grit.models.weights import LANGUAGE_LINEAR, load_weights
+
+__all__ = ["InternVL"]
+
+
+class InternVL:
+    """The family of ``InternVLForConditionalGeneration``: the ``-hf`` checkpoints."""
+
+    word = "internvl"
+    box_tokens = ("<ref>", "</ref>", "<box>", "</box>")
+    lora_targets = LANGUAGE_LINEAR
+
+    def load_network(self, path: str, **keywords: Any) -> nn.Module:
+        """Weights from a folder or a hub name.
+
+        Raises:
+            ModelError: If weights are missing, which transformers would make up at random.
+        """
+        return load_weights(InternVLForConditionalGeneration, path, **keywords)
+
+    def load_image_processor(self, path: str, **keywords: Any) -> Any:
+        """The PIL backend, which cuts tiles.
+
+        The checkpoints' files leave tiles off, and transformers' ``InternVLProcessor`` switches
+        them on for pictures; so do we.
+        """
+        processor = cast(Any, GotOcr2ImageProcessorPil.from_pretrained(path, **keywords))
+        processor.crop_to_patches = True
+        return processor
+
+    def pixel_limits(self, image_processor: Any) -> PixelLimits:
+        """The least and the most tiles that an image processor cuts, in pixels."""
+        tile = _tile_area(image_processor)
+        return PixelLimits(image_processor.min_patches * tile, image_processor.max_patches * tile)
+
+    def with_pixel_limits(self, image_processor: Any, limits: PixelLimits) -> Any:
+        """The same processor under the tightest limits in whole tiles that keep these.
+
+        Raises:
+            ModelError: If no whole number of tiles lies between them.
+        """
+        tile = _tile_area(image_processor)
+        fewest, most = max(1, -(-limits.min_pixels // tile)), limits.max_pixels // tile
+        if fewest > most:
+            raise ModelError(
+                f"no whole number of tiles of {tile} pixels lies between min_pixels "
+                f"{limits.min_pixels} and max_pixels {limits.max_pixels}; set model.max_pixels to "
+                f"{fewest * tile} or more, or model.min_pixels to {max(1, most) * tile} or less"
+            )
+        changed = copy.deepcopy(image_processor)
+        changed.min_patches, changed.max_patches = fewest, most
+        return changed
+
+    def prepare(self, model: LoadedModel, picture: Image.Image, text: str) -> PromptInputs:
+        """Tokens and pixels of one prompt whose text has one image placeholder.
+
+        Raises:
+            ModelError: If the chat template leaves no place, or several, for the picture.
+        """
+        pixels = model.image_processor(images=[picture], return_tensors="pt")["pixel_values"]
+        start, end = (
+            getattr(model.tokenizer, name, spelled)
+            for name, spelled in (("start_image_token", "<img>"), ("end_image_token", "</img>"))
+        )
+        input_ids, image_mask = place_picture(
+            model, text, len(pixels) * _tile_tokens(model), before=start, after=end
+        )
+        return PromptInputs(
+            text=text,
+            input_ids=input_ids,
+            image_mask=image_mask,
+            vision={"pixel_values": pixels},
+            frame=Frame(picture.size, Space.THOUSAND),
+        )
+
+    def vision_tower(self, network: nn.Module) -> nn.Module:
+        """The part that turns pixels into features, projector included."""
+        inner = cast(Any, network).model
+        return nn.ModuleList([inner.vision_tower, inner.multi_modal_projector])
+
+    def decoder_layers(self, network: nn.Module) -> Sequence[nn.Module]:
+        """The layers of the decoder, in order."""
+        return cast(Any, network).model.language_model.layers
+
+    def tower_layers(self, network: nn.Module) -> Sequence[nn.Module]:
+        """The layers of the vision tower, in order."""
+        return cast(Any, network).model.vision_tower.encoder.layer
+
+    def image_features(self, network: nn.Module, prompts: Sequence[PromptInputs]) -> list[Tensor]:
+        """Features of each prompt's picture, tile after tile, each (image token, channel)."""
+        inner = cast(Any, network).model
+        tiles = [prompt.vision["pixel_values"] for prompt in prompts]
+        output = inner.get_image_features(torch.cat(tiles).to(inner.device), return_dict=True)
+        parts = output.pooler_output.split([len(each) for each in tiles])
+        return [part.flatten(0, 1) for part in parts]
+
+    def run_prompts(
+        self, network: nn.Module, prompts: Sequence[PromptInputs], features: Sequence[Tensor]
+    ) -> PromptStates:
+        """Run the decoder over prompts, padded on the left, and keep the cache."""
+        inner = cast(Any, network).model
+        padded = pad_prompts(prompts, inner.device)
+        output = inner(
+            input_ids=padded.input_ids,
+            attention_mask=padded.mask,
+            position_ids=(padded.attention.cumsum(dim=1) - 1).clamp(min=0),
+            mm_encoder_outputs={
+                "image": BaseModelOutputWithPooling(pooler_output=cast(Any, torch.cat([*features])))
+            },
+            past_key_values=DynamicCache(),
+            use_cache=True,
+        )
+        return keep_states(output, padded, padded.attention.sum(dim=1))
+
+    def run_completions(
+        self,
+        network: nn.Module,
+        input_ids: Tensor,
+        *,
+        cache: DynamicCache,
+        attention_mask: Tensor | None,
+        positions: Tensor,
+    ) -> Tensor:
+        """Run the decoder over completion tokens on top of a cache, which grows."""
+        output = cast(Any, network).model(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+        )
+        return output.last_hidden_state
+
+    def output_weight(self, network: nn.Module) -> Tensor:
+        """The matrix from hidden states to logits; shape (vocabulary, channel)."""
+        return cast(Any, network).lm_head.weight
+
+
+def _tile_area(image_processor: Any) -> int:
+    size = image_processor.size
+    return int(size["height"]) * int(size["width"])
+
+
+def _tile_tokens(model: LoadedModel) -> int:
+    """Features that the tower makes of a tile: its patches, merged on each side."""
+    config, size = cast(Any, model.network).config, model.image_processor.size
+    height, width = config.vision_config.patch_size
+    merged = config.downsample_ratio
+    return int(size["height"] // height * merged) * int(size["width"] // width * merged)

@@ -1,0 +1,164 @@
+"""What Qwen's vision-language families share: patches in a grid, m-rope, the image processor.
+
+Facts of the architectures are read from transformers' ``modeling_qwen2_5_vl`` and
+``modeling_qwen3_vl``.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any, cast
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from transformers import DynamicCache
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+from grit.errors import PictureError
+from grit.geometry.box import Space
+from grit.geometry.spaces import Frame
+from grit.models.family import LoadedModel, PixelLimits, PromptInputs, PromptStates
+from grit.models.tokens import keep_states, pad_prompts, place_picture
+from grit.models.weights import LANGUAGE_LINEAR, load_weights
+
+__all__ = ["QwenVL"]
+
+
+class QwenVL:
+    """A family of Qwen's; one that is complete names its word, class and space.
+
+    Its tower makes one feature a token. What else a tower makes is joined to it by ``_join``
+    and taken apart by ``_split``, so that features stay one tensor a picture.
+    """
+
+    word: str
+    network_class: Any
+    space: Space
+    box_tokens: tuple[str, ...] = ()
+    lora_targets = LANGUAGE_LINEAR
+
+    def load_network(self, path: str, **keywords: Any) -> nn.Module:
+        """Weights from a folder or a hub name.
+
+        Raises:
+            ModelError: If weights are missing, which transformers would make up at random.
+        """
+        return load_weights(self.network_class, path, **keywords)
+
+    def load_image_processor(self, path: str, **keywords: Any) -> Any:
+        """The PIL backend: the same pixels on every machine, with or without torchvision."""
+        return Qwen2VLImageProcessorPil.from_pretrained(path, **keywords)
+
+    def pixel_limits(self, image_processor: Any) -> PixelLimits:
+        """The limits that an image processor applies."""
+        size = image_processor.size
+        return PixelLimits(int(size["shortest_edge"]), int(size["longest_edge"]))
+
+    def with_pixel_limits(self, image_processor: Any, limits: PixelLimits) -> Any:
+        """The same processor under other limits."""
+        changed = copy.deepcopy(image_processor)
+        changed.size = {"shortest_edge": limits.min_pixels, "longest_edge": limits.max_pixels}
+        return changed
+
+    def prepare(self, model: LoadedModel, picture: Image.Image, text: str) -> PromptInputs:
+        """Tokens and pixels of one prompt whose text has one image placeholder.
+
+        Raises:
+            ModelError: If the chat template leaves no place, or several, for the picture.
+            PictureError: If the picture is more than 200 times as long as wide.
+        """
+        processor = model.image_processor
+        try:
+            pixels = processor(images=[picture], return_tensors="pt")
+        except ValueError as error:
+            raise PictureError(f"a picture of {picture.size} cannot be resized: {error}") from error
+        grid = pixels["image_grid_thw"]
+        _, rows, columns = (int(side) for side in grid[0])
+        input_ids, image_mask = place_picture(
+            model, text, rows * columns // processor.merge_size**2
+        )
+        patch = processor.patch_size
+        return PromptInputs(
+            text=text,
+            input_ids=input_ids,
+            image_mask=image_mask,
+            vision={"pixel_values": pixels["pixel_values"], "image_grid_thw": grid},
+            frame=Frame(picture.size, self.space, (columns * patch, rows * patch)),
+        )
+
+    def vision_tower(self, network: nn.Module) -> nn.Module:
+        """The part that turns pixels into features, merger included."""
+        return cast(Any, network).model.visual
+
+    def decoder_layers(self, network: nn.Module) -> Sequence[nn.Module]:
+        """The layers of the decoder, in order."""
+        return cast(Any, network).model.language_model.layers
+
+    def tower_layers(self, network: nn.Module) -> Sequence[nn.Module]:
+        """The layers of the vision tower, in order."""
+        return cast(Any, network).model.visual.blocks
+
+    def image_features(self, network: nn.Module, prompts: Sequence[PromptInputs]) -> list[Tensor]:
+        """Features of each prompt's picture, each (image token, …)."""
+        inner = cast(Any, network).model
+        device = inner.device
+        pixels = torch.cat([prompt.vision["pixel_values"] for prompt in prompts]).to(device)
+        grid = torch.cat([prompt.vision["image_grid_thw"] for prompt in prompts]).to(device)
+        return self._join(inner.get_image_features(pixels, grid, return_dict=True))
+
+    def run_prompts(
+        self, network: nn.Module, prompts: Sequence[PromptInputs], features: Sequence[Tensor]
+    ) -> PromptStates:
+        """Run the decoder over prompts, padded on the left, and keep the cache."""
+        inner = cast(Any, network).model
+        padded = pad_prompts(prompts, inner.device)
+        grid = torch.cat([prompt.vision["image_grid_thw"] for prompt in prompts]).to(inner.device)
+        positions, deltas = inner.get_rope_index(
+            padded.input_ids,
+            padded.image_mask.int(),
+            image_grid_thw=grid,
+            attention_mask=padded.attention,
+        )
+        output = inner(
+            input_ids=padded.input_ids,
+            attention_mask=padded.mask,
+            position_ids=positions,
+            mm_encoder_outputs={"image": self._split(features)},
+            past_key_values=DynamicCache(),
+            use_cache=True,
+        )
+        return keep_states(output, padded, padded.attention.sum(dim=1) + deltas.reshape(-1))
+
+    def run_completions(
+        self,
+        network: nn.Module,
+        input_ids: Tensor,
+        *,
+        cache: DynamicCache,
+        attention_mask: Tensor | None,
+        positions: Tensor,
+    ) -> Tensor:
+        """Run the decoder over completion tokens on top of a cache, which grows."""
+        output = cast(Any, network).model(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            position_ids=positions.unsqueeze(0).expand(3, -1, -1),
+            past_key_values=cache,
+            use_cache=True,
+        )
+        return output.last_hidden_state
+
+    def output_weight(self, network: nn.Module) -> Tensor:
+        """The matrix from hidden states to logits; shape (vocabulary, channel)."""
+        return cast(Any, network).lm_head.weight
+
+    def _join(self, encoded: Any) -> list[Tensor]:
+        """All that the tower made, one tensor a picture."""
+        return list(encoded.pooler_output)
+
+    def _split(self, features: Sequence[Tensor]) -> Any:
+        """What the tower made, as the decoder takes it; undoes ``_join``."""
+        return BaseModelOutputWithPooling(pooler_output=cast(Any, tuple(features)))

@@ -1,0 +1,35 @@
+"""Weights of a known transformers class, whole or not at all; which of its layers LoRA adapts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from grit.errors import ModelError
+
+__all__ = ["LANGUAGE_LINEAR", "load_weights"]
+
+LANGUAGE_LINEAR = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
+"""Regular expression of every linear layer of a language model, by the names that Qwen gave."""
+
+
+def load_weights(network_class: Any, path: str, **keywords: Any) -> nn.Module:
+    """Load a network from a folder or a hub name.
+
+    Args:
+        network_class: A class of transformers with a language head.
+        path: A folder or a hub name.
+        keywords: For ``from_pretrained``.
+
+    Raises:
+        ModelError: If weights are missing, which transformers would make up at random.
+    """
+    network, report = network_class.from_pretrained(path, output_loading_info=True, **keywords)
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise ModelError(
+            f"the weights of {path} lack {len(missing)} of the tensors that its config.json "
+            f"asks for, such as {missing[0]}; take config.json and weights from one checkpoint"
+        )
+    return network

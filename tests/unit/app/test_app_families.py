@@ -1,0 +1,54 @@
+"""A tiny model of every family all the way: trained, kept, loaded again and asked."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from small_runs import run, small_recipe, write_triplets
+
+from grit.app.ask import ask_source
+from grit.app.models import load_source
+from grit.config.model import ModelConfig
+from grit.errors import PictureError
+from grit.models.load import load_model
+from grit.prompts.question import Mode
+from grit.records.folder import RunFolder
+from grit.records.jsonl_log import read_rows
+from grit.records.rows import StepRow
+
+
+@pytest.fixture
+def triplets(tmp_path):
+    return write_triplets(tmp_path / "data")
+
+
+def test_a_family_trains_and_its_run_can_be_asked(family_folder, triplets, tmp_path):
+    output = tmp_path / "run"
+    model = {"path": str(family_folder), "device": "cpu", "gradient_checkpointing": True}
+    run(small_recipe(family_folder, triplets, output, model=model, training={"steps": 2}))
+    rows = read_rows(RunFolder(output).steps, StepRow).rows
+    assert [row.step for row in rows] == [1, 2]
+    config = ModelConfig(path=str(family_folder), device="cpu")
+    taught, base = load_source(str(output), config).model, load_model(config)
+    assert taught.family is base.family
+    assert taught.limits == base.limits
+    now, then = (dict(each.network.named_parameters()) for each in (taught, base))
+    moved = {name for name in then if not torch.equal(now[name], then[name])}
+    assert any("language_model" in name for name in moved)
+    assert any("visual" in name or "vision_tower" in name for name in moved)
+    picture = next((tmp_path / "data").glob("*.png"))
+    answered = ask_source(
+        str(output), config, picture, "Where?", mode=Mode.GROUNDED, max_new_tokens=4
+    )
+    assert len(answered.completion.tokens) <= 4
+
+
+def test_a_prompt_that_is_too_long_is_refused_at_load_with_its_sample(
+    family_folder, triplets, tmp_path
+):
+    model = {"path": str(family_folder), "device": "cpu", "max_prompt_tokens": 30}
+    with pytest.raises(PictureError) as caught:
+        run(small_recipe(family_folder, triplets, tmp_path / "run", model=model))
+    for part in ("sample", "0.png", "84×56", "30", "max_prompt_tokens"):
+        assert part in str(caught.value)
+    assert not (tmp_path / "run").exists()

@@ -18,11 +18,11 @@ __all__ = ["Turn", "sample_turn", "tokenizer_corpus"]
 
 
 _TURNS = {
-    "locate": 0.18,
-    "describe": 0.05,
+    "locate": 0.16,
+    "describe": 0.04,
     "identify": 0.03,
-    "direct": 0.18,
-    "conclude": 0.22,
+    "direct": 0.15,
+    "conclude": 0.28,
     "suffix": 0.34,
 }
 """Share of each sort of turn. Searches lead: they are learned last."""

@@ -89,13 +89,14 @@ def _relation(scene: Scene, random: Random) -> Inquiry | None:
             f"Which is {end}, the {first.kind} or the {second.kind}?",
             answer,
             (first, second),
-            _comparison(first, second, axis, swapped=end == ends[1]),
+            # Whether it is the first comes before its name: one step at a time.
+            f"{_comparison(first, second, axis, swapped=end == ends[1])} {_yes_or_no(is_first)}",
         )
     asked = random.choice((before, after))
     return Inquiry(
         "relation",
         f"Is the {first.kind} {asked} the {second.kind}?",
-        "yes" if asked == truth else "no",
+        _yes_or_no(asked == truth),
         (first, second),
         _comparison(first, second, axis, swapped=asked == after),
     )
@@ -112,6 +113,10 @@ def _comparison(first: Thing, second: Thing, axis: str, *, swapped: bool) -> str
         near = [edge + thing.side for edge, thing in zip(near, (first, second), strict=True)]
     one, two = reversed(near) if swapped else near
     return f"{near[0]}, {near[1]}; is {one} less than {two}?"
+
+
+def _yes_or_no(holds: bool) -> str:
+    return "yes" if holds else "no"
 
 
 def _counting(scene: Scene, random: Random) -> Inquiry:

@@ -18,12 +18,12 @@ __all__ = ["Turn", "sample_turn", "tokenizer_corpus"]
 
 
 _TURNS = {
-    "locate": 0.16,
-    "describe": 0.04,
+    "locate": 0.2,
+    "describe": 0.06,
     "identify": 0.03,
-    "direct": 0.15,
-    "conclude": 0.28,
-    "suffix": 0.34,
+    "direct": 0.13,
+    "conclude": 0.14,
+    "suffix": 0.44,
 }
 """Share of each sort of turn. Searches lead: they are learned last."""
 
@@ -49,8 +49,8 @@ _DIRECT_TASKS = {
 }
 _CONCLUDED_TASKS = {"relation": 0.9, "counting": 0.1}
 _SUFFIX_TASKS = {
-    "relation": 0.34,
-    "counting": 0.3,
+    "relation": 0.32,
+    "counting": 0.32,
     "attribute": 0.09,
     "arithmetic": 0.09,
     "existence": 0.09,
@@ -99,12 +99,10 @@ def sample_turn(scene: Scene, random: Random) -> Turn:
     if sort == "direct":
         return _direct(_inquiry(scene, _DIRECT_TASKS, random))
     if sort == "conclude":
-        # Which of two it is needs one step more than yes or no, and is asked for less often.
-        inquiries = [_inquiry(scene, _CONCLUDED_TASKS, random) for _ in range(3)]
-        inquiry = next((i for i in inquiries if i.question.startswith("Which")), inquiries[0])
+        inquiry = _hardest(scene, _CONCLUDED_TASKS, random)
         given = f"{inquiry.question} {_look(inquiry)}"
         return _rethink(question_turn(given, Mode.DIRECT), "", inquiry, "conclude")
-    inquiry = _inquiry(scene, _SUFFIX_TASKS, random)
+    inquiry = _hardest(scene, _SUFFIX_TASKS, random)
     return _under_suffix(inquiry, random)
 
 
@@ -197,6 +195,12 @@ def _inquiry(scene: Scene, tasks: dict[str, float], random: Random) -> Inquiry:
         if inquiry is not None:
             return inquiry
     raise AssertionError("counting can be asked of every scene")
+
+
+def _hardest(scene: Scene, tasks: dict[str, float], random: Random) -> Inquiry:
+    """Of three draws the first that asks which of two: one step more than yes or no, and rarer."""
+    inquiries = [_inquiry(scene, tasks, random) for _ in range(3)]
+    return next((i for i in inquiries if i.question.startswith("Which")), inquiries[0])
 
 
 def _look(inquiry: Inquiry) -> str:

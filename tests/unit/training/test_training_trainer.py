@@ -241,20 +241,6 @@ def read_aloud(row):
     return variety(row) if row.verdict.is_scored else Score.unscored(row.verdict.reason)
 
 
-@pytest.fixture
-def every_completion_answers(monkeypatch):
-    """Random text has no answer, and is wrong without asking a judge: give each one an answer."""
-    import grit.training.scoring as scoring
-
-    plain = scoring.parse_trace
-
-    def answered(text, frame):
-        trace = plain(text, frame)
-        return type(trace)(trace.text, trace.segments, trace.mentions, "two", trace.faults)
-
-    monkeypatch.setattr(scoring, "parse_trace", answered)
-
-
 @pytest.mark.usefixtures("every_completion_answers")
 def test_unscored_completions_weigh_nothing_and_the_rest_is_averaged_without_them(bench):
     ours = bench(judge=FailingJudge(each=4), reward=read_aloud)

@@ -36,6 +36,10 @@ _BEHAVIOURS_ON_NOTHING = {"boxes alone": 0.35, "hasty chain": 0.1, "chain": 0.55
 """The same where there is nothing to point at. Two of 20 triplets are such, too few to turn a
 sentence without a box into a chain."""
 
+_NOTHING_KEPT = _BEHAVIOURS["chain"] / _BEHAVIOURS_ON_NOTHING["chain"]
+"""Share of questions about nothing that are asked under the suffix. With all of them, that a chain
+has begun would make it likelier that there is nothing to point at, and lone shapes be missed."""
+
 _ANSWER_WEIGHTS = {"relation": 4.0}
 """How much an answer and the finding before it weigh in the loss, where that is not 1. A comparison
 is learned last of all, and is few tokens in sixty. Counting at a glance is left hard on purpose."""
@@ -103,6 +107,8 @@ def sample_turn(scene: Scene, random: Random) -> Turn:
         given = f"{inquiry.question} {_look(inquiry)}"
         return _rethink(question_turn(given, Mode.DIRECT), "", inquiry, "conclude")
     inquiry = _hardest(scene, _SUFFIX_TASKS, random)
+    while not inquiry.things and random.random() > _NOTHING_KEPT:
+        inquiry = _hardest(scene, _SUFFIX_TASKS, random)
     return _under_suffix(inquiry, random)
 
 

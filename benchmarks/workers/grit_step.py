@@ -80,9 +80,7 @@ def build(workload: Workload, meter: Meter) -> Trainer:
             group=GroupConfig(size=workload.group_size, prompts_per_step=1),
             loss=LossConfig(beta=workload.beta),
             optimizer=optimizer,
-            training=TrainingConfig(
-                steps=STEPS, max_sequences_per_forward=workload.micro_batch
-            ),
+            training=TrainingConfig(steps=STEPS, max_sequences_per_forward=workload.micro_batch),
             deviation="unbiased",
             epsilon=1e-4,
             temperature=workload.temperature,

@@ -84,7 +84,8 @@ class Teacher:
                 head, asked = self._model.render(turn.user).split("<|vision_end|>")
                 parts = [
                     (asked, 0.0),
-                    (turn.lead, 1.0),
+                    (turn.opening, 1.0),
+                    (turn.lead, turn.lead_weight),
                     (turn.answer, turn.weight),
                     (turn.close + "<|im_end|>", 1.0),
                 ]
@@ -94,8 +95,8 @@ class Teacher:
                 made.weights.append(
                     torch.tensor([w for part, (_, w) in zip(ids, parts, strict=True) for _ in part])
                 )
-                start = len(ids[0]) + len(ids[1])
-                made.answers.append(slice(start, start + len(ids[2])))
+                start = sum(map(len, ids[:3]))
+                made.answers.append(slice(start, start + len(ids[3])))
                 made.sorts.append(turn.sort)
             made.prompts.append(
                 self._model.family.prepare(self._model, picture, head + "<|vision_end|>")

@@ -11,6 +11,7 @@ The tree::
     ├── RewardError            a reward that cannot be found or breaks its protocol
     ├── RunFolderError         a run folder that is taken, torn, foreign or changed
     ├── CheckpointError        a checkpoint that cannot be written or read
+    ├── OtherProcessError      another process of the same run that failed or is gone
     ├── StoppedBySignalError   a run that was asked to stop, with a checkpoint
     └── TrainingStoppedError   a run that stopped itself, with a checkpoint
         └── UnscoredRateError  too many completions could not be judged
@@ -24,6 +25,7 @@ __all__ = [
     "DataError",
     "GritError",
     "ModelError",
+    "OtherProcessError",
     "PictureError",
     "RewardError",
     "RunFolderError",
@@ -68,6 +70,10 @@ class RunFolderError(GritError):
 
 class CheckpointError(GritError):
     """A checkpoint cannot be written or read."""
+
+
+class OtherProcessError(GritError):
+    """Another process of the same run failed or is gone, and this one ends with it."""
 
 
 class StoppedBySignalError(GritError):

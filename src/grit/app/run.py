@@ -26,7 +26,7 @@ from grit.records.rows import AlarmRow, CheckpointRow, CompletionRow, StepRow, V
 from grit.training.alarms import Alarms
 from grit.training.checkpoint import TrainingState, prune, save_checkpoint
 from grit.training.optimizer import Optimizer
-from grit.training.trainer import StepResult
+from grit.training.step import StepResult
 
 __all__ = ["Listener", "Run"]
 

@@ -20,6 +20,7 @@ Each message names the value and the next step; the command line prints it witho
 """
 
 __all__ = [
+    "BY_SIGNAL",
     "CheckpointError",
     "ConfigError",
     "DataError",
@@ -34,6 +35,10 @@ __all__ = [
     "TrainingStoppedError",
     "UnscoredRateError",
 ]
+
+
+BY_SIGNAL = 128
+"""What a shell adds to a signal's number in the exit code of a process that it stopped."""
 
 
 class GritError(Exception):

@@ -36,11 +36,11 @@ def open_processes(device: str) -> AbstractContextManager[Processes]:
     if place.size == 1:
         return nullcontext(ALONE)
     on_gpus = device != "cpu" and torch.cuda.is_available()
-    if on_gpus and place.local_size > torch.cuda.device_count():
+    gpus = torch.cuda.device_count()
+    if on_gpus and place.local_size > gpus:
         raise ConfigError(
-            f"there are {place.local_size} processes on this machine and {torch.cuda.device_count()}"
-            f" GPUs; launch with --num_processes {torch.cuda.device_count()}, or set model.device "
-            "to cpu"
+            f"there are {place.local_size} processes on this machine and {gpus} GPUs; launch with "
+            f"--num_processes {gpus}, or set model.device to cpu"
         )
     return Distributed(place, on_gpus=on_gpus)
 
@@ -129,6 +129,8 @@ class Distributed:
                 raise self._gone(error) from error
 
     def _meet(self, word: _Word) -> list[_Word]:
+        if self._have_parted:
+            raise OtherProcessError(f"process {self.rank} of {self.size} has lost the others")
         words: list[Any] = [None] * self.size
         try:
             dist.all_gather_object(words, word)

@@ -177,6 +177,7 @@ class StepRow(Row):
     """Wall time of the writer by phase: ``rollout``, ``reference``, ``judge``, ``waiting`` for
     other processes, ``training``, ``total``."""
     peak_memory_gib: Measure = None
+    """Of the writer, so far."""
 
 
 class CompletionRow(Row):

@@ -13,7 +13,7 @@ from grit.training.loss import token_loss
 
 __all__ = ["FIGURES", "part_loss"]
 
-FIGURES = ("loss", "policy_loss", "kl", "clipped")
+FIGURES: tuple[str, ...] = ("loss", "policy_loss", "kl", "clipped")
 """What a step sums up, weighted as its loss is."""
 
 

@@ -11,7 +11,7 @@ from grit.config.group import GroupConfig
 from grit.config.loss import LossConfig
 from grit.config.optimizer import OptimizerConfig
 from grit.config.training import TrainingConfig
-from grit.errors import TrainingStoppedError
+from grit.errors import GritError
 from grit.training.advantages import Deviation
 from grit.training.batch import Batch
 from grit.training.scoring import ScoredGroup
@@ -58,7 +58,7 @@ class StepResult:
     grad_norm: float = 0.0
     sums: dict[str, float] = field(default_factory=dict[str, float])
     seconds: dict[str, float] = field(default_factory=dict[str, float])
-    stopped: TrainingStoppedError | None = None
+    stopped: GritError | None = None
 
 
 class Clock:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from grit.errors import TrainingStoppedError, UnscoredRateError
+from grit.errors import OtherProcessError, TrainingStoppedError, UnscoredRateError
 from grit.policy.policy import Policy
 from grit.policy.prefix import detached
 from grit.policy.reference import Reference
@@ -120,13 +120,12 @@ class Trainer:
             for number in range(config.loss.updates_per_batch):
                 try:
                     self._update(result)
-                except TrainingStoppedError as error:
+                except (TrainingStoppedError, OtherProcessError) as error:
                     if number == 0:
                         raise
                     # Weights have moved: to make this step again would count its updates twice.
                     result.stopped = error
                     break
-        batch.old = all_old(processes, batch)
         clock.seconds["total"] = sum(clock.seconds.values())
         return result
 
@@ -218,9 +217,11 @@ class Trainer:
             if met:
                 torch.autograd.backward([state for state, _ in met], [grad for _, grad in met])
             self._optimizer.collect()
-        # Each process has learned from its own completions; from here on all do the same.
+        # Each process has learned from its own completions. They meet before weights move, and not
+        # again before the step is in the records: one that is gone cannot leave it half made.
         self._processes.sum_gradients(self._optimizer.masters)
         result.sums = sums = all_figures(self._processes, sums)
+        batch.old = all_old(self._processes, batch)
         result.grad_norm = self._optimizer.step(result.rate)
         if not math.isfinite(result.grad_norm) or not math.isfinite(sums["loss"]):
             raise TrainingStoppedError(

@@ -39,3 +39,17 @@ def tiny_model(tiny_folder):
     from tiny_qwen import load
 
     return load(tiny_folder)
+
+
+@pytest.fixture
+def every_completion_answers(monkeypatch):
+    """Random text has no answer, and is wrong without asking a judge: give each one an answer."""
+    import grit.training.scoring as scoring
+
+    plain = scoring.parse_trace
+
+    def answered(text, frame):
+        trace = plain(text, frame)
+        return type(trace)(trace.text, trace.segments, trace.mentions, "two", trace.faults)
+
+    monkeypatch.setattr(scoring, "parse_trace", answered)

@@ -10,13 +10,11 @@ from PIL import Image
 
 from grit.app.models import load_source
 from grit.config.model import ModelConfig
-from grit.config.rollout import LocalRolloutConfig
-from grit.data.pictures import open_picture, picture_size
+from grit.data.pictures import open_picture
 from grit.data.sample import Sample
 from grit.draw.boxes import BoxKind, DrawnBox, draw_boxes
 from grit.errors import DataError
 from grit.evaluation.marking import read_completion
-from grit.models.family import LoadedModel
 from grit.policy.policy import Policy
 from grit.prompts.question import Mode, question_turn
 from grit.rollout.completion import Completion
@@ -24,7 +22,7 @@ from grit.rollout.group import Prompt
 from grit.rollout.local import LocalEngine, Sampling
 from grit.traces.trace import Trace
 
-__all__ = ["Answered", "annotated_picture", "ask_model", "ask_source", "free_name"]
+__all__ = ["Answered", "annotated_picture", "ask_source", "free_name"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,38 +38,6 @@ class Answered:
     completion: Completion
     trace: Trace
     picture: Image.Image
-
-
-def ask_model(
-    model: LoadedModel,
-    image: Path,
-    question: str,
-    *,
-    mode: Mode,
-    max_new_tokens: int = 1000,
-    temperature: float = 0.0,
-    seed: int = 0,
-    stop: str = LocalRolloutConfig().stop,
-) -> Answered:
-    """Ask a model one question about one picture.
-
-    Raises:
-        PictureError: If the picture cannot be used.
-        DataError: If the question is empty.
-    """
-    picture = _checked(image, question)
-    inputs = model.prepare(picture, question_turn(question, mode))
-    sample = Sample("asked", image, question, "", "asked", image_size=picture_size(image))
-    sampling = Sampling(
-        max_new_tokens,
-        temperature,
-        stop=None if mode is Mode.DIRECT else stop,
-        seed=seed,
-    )
-    engine = LocalEngine(Policy(model), sampling)
-    (group,) = engine.roll_out([Prompt(sample, inputs)], size=1, step=0)
-    completion = group.completions[0]
-    return Answered(completion, read_completion(completion.text, group, mode), picture)
 
 
 def ask_source(
@@ -92,29 +58,27 @@ def ask_source(
         DataError: If the question is empty.
         GritError: If there is no model in ``source``.
     """
-    _checked(image, question)
+    if not question.strip():
+        raise DataError("the question is empty; type what you want to know about the picture")
+    picture = open_picture(image)
     loaded = load_source(source, config)
-    return ask_model(
-        loaded.model,
-        image,
-        question,
-        mode=mode,
-        max_new_tokens=max_new_tokens,
-        temperature=temperature,
+    inputs = loaded.model.prepare(picture, question_turn(question, mode))
+    sample = Sample("asked", image, question, "", "asked", image_size=picture.size)
+    sampling = Sampling(
+        max_new_tokens,
+        temperature,
+        stop=None if mode is Mode.DIRECT else loaded.stop,
         seed=seed,
-        stop=loaded.stop,
     )
+    engine = LocalEngine(Policy(loaded.model), sampling)
+    (group,) = engine.roll_out([Prompt(sample, inputs)], size=1, step=0)
+    completion = group.completions[0]
+    return Answered(completion, read_completion(completion.text, group, mode), picture)
 
 
 def annotated_picture(answered: Answered) -> Image.Image:
     """The picture with every region that the chain points at, numbered as in the text."""
     return draw_boxes(answered.picture, _drawn(answered.trace))
-
-
-def _checked(image: Path, question: str) -> Image.Image:
-    if not question.strip():
-        raise DataError("the question is empty; type what you want to know about the picture")
-    return open_picture(image)
 
 
 def free_name(wanted: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,23 +10,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 
 from grit.app.plan import Plan, make_plan
 from grit.config.model import BUILTIN, ModelConfig
 from grit.config.recipe import Recipe
 from grit.errors import GritError
+from grit.models.folder import FolderFault, missing_files, torn_weights
 from grit.models.load import BUILTIN_FOLDER
 from grit.records.manifest import describe_hardware
 
 __all__ = ["Finding", "State", "examine"]
 
 GIB = 2**30
-
-_INDEX = "model.safetensors.index.json"
 
 
 class State(StrEnum):
@@ -136,9 +132,9 @@ def _model(model: ModelConfig) -> Iterator[Finding]:
     if not folder.is_dir():
         yield _hub(model)
         return
-    wrong = list(_faults(folder))
-    for detail, fix in wrong:
-        yield Finding("model folder", State.BROKEN, detail, fix)
+    wrong = _faults(folder)
+    for fault in wrong:
+        yield Finding("model folder", State.BROKEN, fault.detail, fault.fix)
     if not wrong:
         size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
         yield Finding("model folder", State.GOOD, f"{folder}: complete, {size / GIB:.2f} GiB")
@@ -160,11 +156,11 @@ def _hub(model: ModelConfig) -> Finding:
             "model folder", State.BROKEN, f"{model.path}: {error}", "give a folder or a hub name"
         )
     if isinstance(found, str):
-        faults = list(_faults(Path(found).parent))
+        faults = _faults(Path(found).parent)
         if not faults:
             return Finding("model folder", State.GOOD, f"{model.path}: complete in the hub's cache")
         return Finding(
-            "model folder", State.WARNING, f"{model.path}, in the hub's cache: {faults[0][0]}",
+            "model folder", State.WARNING, f"{model.path}, in the hub's cache: {faults[0].detail}",
             f"hf download {model.path}",
         )  # fmt: skip
     offline = os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
@@ -177,36 +173,8 @@ def _hub(model: ModelConfig) -> Finding:
     )
 
 
-def _faults(folder: Path) -> Iterator[tuple[str, str]]:
-    """What is missing or torn in a model folder, with the fix."""
-    copy = "copy it from the checkpoint that the folder was made from"
-    for names in (
-        ("config.json",),
-        ("tokenizer.json",),
-        ("preprocessor_config.json", "processor_config.json"),
-    ):
-        if not any((folder / name).is_file() for name in names):
-            yield f"{folder} has no {' or '.join(names)}", copy
-    parts = ["model.safetensors"]
-    index = folder / _INDEX
-    if index.is_file():
-        try:
-            content: dict[str, Any] = json.loads(index.read_text(encoding="utf-8"))
-            parts = sorted(set(content["weight_map"].values()))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            yield f"{index} cannot be read: {error}", copy
-            return
-    for name in parts:
-        part = folder / name
-        if not part.is_file():
-            yield f"{folder} has no {name}", copy
-            continue
-        try:
-            # The header says how long the file has to be; nothing else of it is read.
-            with safe_open(part, "pt"):
-                pass
-        except (SafetensorError, OSError) as error:
-            yield f"{part} is cut short or broken: {error}", "copy or download it again"
+def _faults(folder: Path) -> list[FolderFault]:
+    return [*missing_files(folder), *torn_weights(folder)]
 
 
 def _memory(model: ModelConfig, plan: Plan | None) -> Finding:

@@ -14,7 +14,7 @@ from grit.config.data import DataConfig
 from grit.config.evaluation import EvaluationConfig
 from grit.config.judge import RulesJudgeConfig
 from grit.config.model import ModelConfig
-from grit.config.rollout import LocalRolloutConfig
+from grit.config.rollout import ANSWER_END
 from grit.data.builtin import TRAINING_TASKS
 from grit.data.sample import Sample
 from grit.errors import ConfigError, RunFolderError
@@ -57,7 +57,7 @@ class Asked:
     label: str
     mode: Mode
     step: int | None = None
-    stop: str = LocalRolloutConfig().stop
+    stop: str = ANSWER_END
 
 
 def evaluate_into(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +10,17 @@ from typing import Any, Literal
 import torch
 
 from grit.app.card import model_card
+from grit.app.checkpoints import choose_checkpoint
 from grit.app.settings import settings_of, trained_limits
 from grit.config.model import BUILTIN, ModelConfig
 from grit.errors import ConfigError, RunFolderError
-from grit.models.adapter import load_adapter
+from grit.models.adapter import load_adapter, save_adapter
 from grit.models.family import LoadedModel
 from grit.models.fingerprint import fingerprint
 from grit.models.load import BUILTIN_FOLDER, load_model, save_model
 from grit.records.atomic import write_directory
 from grit.records.folder import RunFolder
 from grit.records.settings import SETTINGS_FILE, ModelSettings, write_settings
-from grit.training.checkpoint import MODEL_FOLDER
 
 __all__ = ["Exported", "export_run"]
 
@@ -54,7 +53,7 @@ def export_run(
         output: Where to; None is beside the run, its name with ``-export``.
         step: Whose checkpoint; None takes the best one where it was kept, else the last.
         merge: Merge a LoRA adapter into its base; without it the adapter alone is written.
-        overwrite: Replace an export that stands at ``output``.
+        overwrite: Replace an export that stands at ``output``, whatever was put beside it.
 
     Raises:
         ConfigError: If there is nothing to merge.
@@ -62,17 +61,16 @@ def export_run(
         ModelError: If the model or its base cannot be loaded.
     """
     folder = RunFolder.open(run)
-    checkpoint = _checkpoint(folder, step)
+    chosen = choose_checkpoint(folder, step)
     path = run.with_name(f"{run.resolve().name}-export") if output is None else output
     _refuse_taken(path, folder, overwrite=overwrite)
     recipe = folder.read_recipe()
-    config = _trained(recipe, folder, checkpoint)
+    config = _trained(recipe, folder, chosen.model)
     if merge and config.lora is None:
         raise ConfigError(
             f"the run {run} trained all weights, so there is no adapter to merge; leave --merge out"
         )
-    made_at = int(json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))["step"])
-    write = _writer(config, checkpoint / MODEL_FOLDER, merge=merge)
+    write = _writer(config, chosen.model, merge=merge)
     written: list[ModelSettings] = []
 
     def fill(partial: Path) -> None:
@@ -82,7 +80,7 @@ def export_run(
             config,
             stop=recipe["rollout"]["stop"],
             weights=weights,
-            step=made_at,
+            step=chosen.step,
             base_weights=base_weights,
         )
         write_settings(partial, settings)
@@ -120,9 +118,7 @@ def _writer(config: ModelConfig, trained: Path, *, merge: bool) -> Callable[[Pat
         for settings in adapter.peft_config.values():
             settings.base_model_name_or_path = _base_name(config)
             settings.revision = config.revision
-        adapter.save_pretrained(partial)
-        model.tokenizer.save_pretrained(partial)
-        model.image_processor.save_pretrained(partial)
+        save_adapter(model, adapter, partial)
         if generation is not None:
             generation.save_pretrained(partial)
         return model, "adapter", base_weights
@@ -140,36 +136,16 @@ def _base_name(config: ModelConfig) -> str:
     return str(folder.resolve()) if folder.is_dir() else config.path
 
 
-def _trained(recipe: dict[str, Any], folder: RunFolder, checkpoint: Path) -> ModelConfig:
+def _trained(recipe: dict[str, Any], folder: RunFolder, model: Path) -> ModelConfig:
     """The model as the run trained it, to be loaded where there is memory: on the CPU."""
     config = ModelConfig.model_validate(recipe["model"])
     changes: dict[str, Any] = {
         "device": "cpu", "attention": "sdpa", "gradient_checkpointing": False,
     }  # fmt: skip
-    limits = trained_limits(folder, checkpoint / MODEL_FOLDER)
+    limits = trained_limits(folder, model)
     if limits is not None:
         changes |= {"min_pixels": limits.min_pixels, "max_pixels": limits.max_pixels}
     return config.model_copy(update=changes)
-
-
-def _checkpoint(folder: RunFolder, step: int | None) -> Path:
-    steps = folder.checkpoint_steps()
-    if step is not None:
-        if step not in steps:
-            raise RunFolderError(
-                f"the run {folder.path} has no checkpoint of step {step}; it has "
-                f"{', '.join(map(str, steps)) or 'none yet'}"
-            )
-        return folder.checkpoint(step)
-    if (folder.best / MODEL_FOLDER).is_dir():
-        return folder.best
-    last = folder.latest_checkpoint()
-    if last is None:
-        raise RunFolderError(
-            f"the run {folder.path} has no checkpoint yet; wait for its first, or lower "
-            "training.checkpoint_every"
-        )
-    return last
 
 
 def _refuse_taken(path: Path, run: RunFolder, *, overwrite: bool) -> None:

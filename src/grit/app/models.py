@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from grit.app.checkpoints import choose_checkpoint
 from grit.app.settings import (
     ADAPTER_FILE,
     checked_settings,
@@ -21,14 +22,14 @@ from grit.app.settings import (
     under_settings,
 )
 from grit.config.model import BUILTIN, ModelConfig
-from grit.config.rollout import LocalRolloutConfig
-from grit.errors import ModelError, RunFolderError
-from grit.models.adapter import add_adapter, load_adapter
+from grit.config.rollout import ANSWER_END
+from grit.errors import ModelError
+from grit.models.adapter import add_adapter, load_adapter, save_adapter
 from grit.models.family import LoadedModel
 from grit.models.fingerprint import fingerprint
 from grit.models.load import load_model, save_model
 from grit.policy.policy import Policy
-from grit.policy.reference import AdapterOffReference, FrozenReference, Reference
+from grit.policy.reference import AdapterOffReference, FrozenReference, Reference, frozen_copy
 from grit.policy.vision import VisionFeatures
 from grit.records.folder import RunFolder
 from grit.records.settings import SETTINGS_FILE, ModelSettings, write_settings
@@ -66,7 +67,7 @@ class Source:
 
     model: LoadedModel
     step: int | None = None
-    stop: str = LocalRolloutConfig().stop
+    stop: str = ANSWER_END
 
 
 def load_learner(
@@ -75,7 +76,7 @@ def load_learner(
     needs_reference: bool,
     checkpoint: Path | None = None,
     seed: int = 0,
-    stop: str = LocalRolloutConfig().stop,
+    stop: str = ANSWER_END,
 ) -> Learner:
     """Load what learns, and the reference that it is held to.
 
@@ -94,18 +95,25 @@ def load_learner(
     base = load_model(config)
     if config.lora is not None:
         return _adapted(base, config, needs_reference, checkpoint, seed, stop)
-    reference = FrozenReference(Policy(base)) if needs_reference else None
+    model = base
     if checkpoint is not None:
-        base = load_model(config.model_copy(update=_at(checkpoint / MODEL_FOLDER)))
-    base.network.requires_grad_(True)
+        model = load_model(config.model_copy(update=_at(checkpoint / MODEL_FOLDER)))
+    policy = _learning(model, config)
+    reference = None
+    if needs_reference:
+        frozen = frozen_copy(base) if model is base else base
+        # A tower that never learns makes the same features for both.
+        vision = policy.vision if config.freeze_vision else _features(frozen, config)
+        reference = FrozenReference(Policy(frozen, vision=vision))
+    model.network.requires_grad_(True)
     if config.freeze_vision:
-        base.family.vision_tower(base.network).requires_grad_(False)
+        model.family.vision_tower(model.network).requires_grad_(False)
 
     def save(folder: Path) -> None:
-        save_model(base, folder)
-        write_settings(folder, settings_of(base, config, stop=stop, weights="full"))
+        save_model(model, folder)
+        write_settings(folder, settings_of(model, config, stop=stop, weights="full"))
 
-    return Learner(_learning(base), reference, _trainable(base), save)
+    return Learner(policy, reference, _trainable(model), save)
 
 
 def is_taught(source: str) -> bool:
@@ -129,21 +137,15 @@ def load_source(source: str, config: ModelConfig) -> Source:
     run = RunFolder(Path(source))
     if source == BUILTIN or not run.holds_run:
         return _load_plain(source, config)
-    folder = run.best if (run.best / MODEL_FOLDER).is_dir() else run.latest_checkpoint()
-    if folder is None:
-        raise RunFolderError(
-            f"the run {source} has no checkpoint yet; wait for its first, or lower "
-            "training.checkpoint_every"
-        )
-    step = json.loads((folder / "state.json").read_text(encoding="utf-8"))["step"]
+    chosen = choose_checkpoint(run)
     recipe = run.read_recipe()
     trained = ModelConfig.model_validate(recipe["model"])
     kept = {"device": config.device, "dtype": config.dtype, "attention": config.attention}
-    limits = trained_limits(run, folder / MODEL_FOLDER)
+    limits = trained_limits(run, chosen.model)
     if limits is not None:
         kept |= limits_in_force(source, limits, config)
-    model = _load_folder(folder / MODEL_FOLDER, trained.model_copy(update=kept), source)
-    return Source(model, int(step), recipe["rollout"]["stop"])
+    model = _load_folder(chosen.model, trained.model_copy(update=kept), source)
+    return Source(model, chosen.step, recipe["rollout"]["stop"])
 
 
 def _load_plain(source: str, config: ModelConfig) -> Source:
@@ -216,21 +218,24 @@ def _adapted(
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             adapter = add_adapter(base, config.lora)
-    policy = _learning(base)
+    policy = _learning(base, config)
     reference = AdapterOffReference(policy, adapter) if needs_reference else None
 
     def save(folder: Path) -> None:
-        adapter.save_pretrained(folder)
-        base.tokenizer.save_pretrained(folder)
-        base.image_processor.save_pretrained(folder)
+        save_adapter(base, adapter, folder)
         write_settings(folder, settings_of(base, config, stop=stop, weights="adapter"))
 
     return Learner(policy, reference, _trainable(base), save)
 
 
-def _learning(model: LoadedModel) -> Policy:
-    """A policy whose bits do not depend on which pictures have been seen together."""
-    return Policy(model, vision=VisionFeatures(model, alone=True))
+def _learning(model: LoadedModel, config: ModelConfig) -> Policy:
+    return Policy(model, vision=_features(model, config))
+
+
+def _features(model: LoadedModel, config: ModelConfig) -> VisionFeatures:
+    """Features whose bits do not depend on which pictures have been seen together."""
+    bound = int(config.vision_cache_gib * 2**30)
+    return VisionFeatures(model, max_bytes=bound, alone=True)
 
 
 def _at(folder: Path) -> dict[str, Any]:

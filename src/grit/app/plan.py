@@ -25,9 +25,6 @@ from grit.planning.work import Work, work_of
 
 __all__ = ["Plan", "dimensions_of", "make_plan"]
 
-VISION_CACHE_BYTES = 2 << 30
-"""``policy.vision.VisionFeatures`` keeps no more."""
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -79,18 +76,15 @@ def make_plan(
         completion_tokens=completion_tokens or recipe.rollout.max_new_tokens,
         num_pictures=_num_rows(recipe.data.train),
     )
-    bound = VISION_CACHE_BYTES
     on_gpu = recipe.model.device == "cuda" or gpu_gib is not None or torch.cuda.is_available()
     return Plan(
         source=source,
         model=model,
         load=load,
         shares=shares_of(model, recipe),
-        phases=memory_of(model, recipe, load, vision_cache_bytes=bound, on_gpu=on_gpu),
+        phases=memory_of(model, recipe, load, on_gpu=on_gpu),
         work=work_of(model, recipe, load),
-        fit=None
-        if gpu_gib is None
-        else largest_fit(model, recipe, load, gpu_gib=gpu_gib, vision_cache_bytes=bound),
+        fit=None if gpu_gib is None else largest_fit(model, recipe, load, gpu_gib=gpu_gib),
     )
 
 

@@ -30,7 +30,7 @@ class ExportCommand:
     merge: bool = False
     """Merge a LoRA adapter into its base, so that nothing else is needed."""
     overwrite: bool = False
-    """Replace an export that stands there."""
+    """Replace an export that stands there: its whole folder, files of others in it too."""
 
 
 def run(arguments: list[str]) -> int:

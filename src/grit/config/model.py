@@ -70,6 +70,9 @@ class ModelConfig(Config):
     freeze_vision: bool = False
     """Keep the vision tower as it is; its features are then computed once a run."""
 
+    vision_cache_gib: float = Field(default=2.0, ge=0.0)
+    """Bound on the kept features of pictures whose tower is frozen; the oldest go first."""
+
     gradient_checkpointing: bool = False
     """Run each layer a second time on the way back instead of keeping what is inside it."""
 

@@ -8,7 +8,10 @@ from pydantic import Field
 
 from grit.config.base import Config
 
-__all__ = ["LocalRolloutConfig", "RolloutConfig"]
+__all__ = ["ANSWER_END", "LocalRolloutConfig", "RolloutConfig"]
+
+ANSWER_END = "</answer>"
+"""Text that ends a chain, where nothing else is said."""
 
 
 class LocalRolloutConfig(Config):
@@ -26,7 +29,7 @@ class LocalRolloutConfig(Config):
     top_p: float = Field(default=1.0, gt=0.0, le=1.0)
     """Smallest probability mass to sample from; 1 samples from the whole vocabulary."""
 
-    stop: str = Field(default="</answer>", min_length=1)
+    stop: str = Field(default=ANSWER_END, min_length=1)
     """Text that ends a completion as finished."""
 
     sequences_at_once: int = Field(default=128, ge=1)

@@ -16,7 +16,7 @@ from grit.config.model import LoraConfig
 from grit.errors import ModelError
 from grit.models.family import LoadedModel
 
-__all__ = ["add_adapter", "load_adapter"]
+__all__ = ["add_adapter", "load_adapter", "save_adapter"]
 
 
 def add_adapter(model: LoadedModel, config: LoraConfig) -> Any:
@@ -53,6 +53,13 @@ def load_adapter(model: LoadedModel, folder: Path, *, trainable: bool) -> Any:
             )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"cannot load the adapter {folder}: {error}") from error
+
+
+def save_adapter(model: LoadedModel, adapter: Any, folder: Path) -> None:
+    """Write an adapter alone, with all that its base needs besides weights to be asked."""
+    adapter.save_pretrained(folder)
+    model.tokenizer.save_pretrained(folder)
+    model.image_processor.save_pretrained(folder)
 
 
 @contextmanager

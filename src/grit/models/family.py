@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -182,6 +182,15 @@ class LoadedModel:
     source: str
     system_prompt: str | None = None
     max_prompt_tokens: int | None = None
+    _silent_ids: frozenset[int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Find the special tokens that are no part of what a model says, once for all reading."""
+        self._silent_ids = frozenset(
+            number
+            for number, token in self.tokenizer.added_tokens_decoder.items()
+            if token.special and token.content not in self.family.box_tokens
+        )
 
     @property
     def device(self) -> torch.device:
@@ -232,11 +241,5 @@ class LoadedModel:
 
     def read(self, tokens: Sequence[int]) -> str:
         """The text of a completion: what the model said, end tokens and their like left out."""
-        kept = self.family.box_tokens
-        silent = {
-            number
-            for number, token in self.tokenizer.added_tokens_decoder.items()
-            if token.special and token.content not in kept
-        }
-        said = [token for token in tokens if token not in silent]
+        said = [token for token in tokens if token not in self._silent_ids]
         return str(self.tokenizer.decode(said, clean_up_tokenization_spaces=False))

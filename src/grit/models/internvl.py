@@ -18,34 +18,27 @@ from typing import Any, cast
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from transformers import DynamicCache, InternVLForConditionalGeneration
+from transformers import InternVLForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
+from typing_extensions import override
 
 from grit.errors import ModelError
 from grit.geometry.box import Space
 from grit.geometry.spaces import Frame
-from grit.models.family import LoadedModel, PixelLimits, PromptInputs, PromptStates
-from grit.models.tokens import keep_states, pad_prompts, place_picture
-from grit.models.weights import LANGUAGE_LINEAR, load_weights
+from grit.models.decoder import DecoderFamily
+from grit.models.family import LoadedModel, PixelLimits, PromptInputs
+from grit.models.tokens import PaddedPrompts, place_picture
 
 __all__ = ["InternVL"]
 
 
-class InternVL:
+class InternVL(DecoderFamily):
     """The family of ``InternVLForConditionalGeneration``: the ``-hf`` checkpoints."""
 
     word = "internvl"
+    network_class = InternVLForConditionalGeneration
     box_tokens = ("<ref>", "</ref>", "<box>", "</box>")
-    lora_targets = LANGUAGE_LINEAR
-
-    def load_network(self, path: str, **keywords: Any) -> nn.Module:
-        """Weights from a folder or a hub name.
-
-        Raises:
-            ModelError: If weights are missing, which transformers would make up at random.
-        """
-        return load_weights(InternVLForConditionalGeneration, path, **keywords)
 
     def load_image_processor(self, path: str, **keywords: Any) -> Any:
         """The PIL backend, which cuts tiles.
@@ -107,10 +100,6 @@ class InternVL:
         inner = cast(Any, network).model
         return nn.ModuleList([inner.vision_tower, inner.multi_modal_projector])
 
-    def decoder_layers(self, network: nn.Module) -> Sequence[nn.Module]:
-        """The layers of the decoder, in order."""
-        return cast(Any, network).model.language_model.layers
-
     def tower_layers(self, network: nn.Module) -> Sequence[nn.Module]:
         """The layers of the vision tower, in order."""
         return cast(Any, network).model.vision_tower.encoder.layer
@@ -123,46 +112,17 @@ class InternVL:
         parts = output.pooler_output.split([len(each) for each in tiles])
         return [part.flatten(0, 1) for part in parts]
 
-    def run_prompts(
-        self, network: nn.Module, prompts: Sequence[PromptInputs], features: Sequence[Tensor]
-    ) -> PromptStates:
-        """Run the decoder over prompts, padded on the left, and keep the cache."""
-        inner = cast(Any, network).model
-        padded = pad_prompts(prompts, inner.device)
-        output = inner(
-            input_ids=padded.input_ids,
-            attention_mask=padded.mask,
-            position_ids=(padded.attention.cumsum(dim=1) - 1).clamp(min=0),
-            mm_encoder_outputs={
-                "image": BaseModelOutputWithPooling(pooler_output=cast(Any, torch.cat([*features])))
-            },
-            past_key_values=DynamicCache(),
-            use_cache=True,
-        )
-        return keep_states(output, padded, padded.attention.sum(dim=1))
+    @override
+    def _prompt_positions(
+        self, inner: Any, prompts: Sequence[PromptInputs], padded: PaddedPrompts
+    ) -> tuple[Tensor, Tensor]:
+        """One position a token, counted from the first that is real."""
+        positions = (padded.attention.cumsum(dim=1) - 1).clamp(min=0)
+        return positions, padded.attention.sum(dim=1)
 
-    def run_completions(
-        self,
-        network: nn.Module,
-        input_ids: Tensor,
-        *,
-        cache: DynamicCache,
-        attention_mask: Tensor | None,
-        positions: Tensor,
-    ) -> Tensor:
-        """Run the decoder over completion tokens on top of a cache, which grows."""
-        output = cast(Any, network).model(
-            input_ids=input_ids,
-            attention_mask=attention_mask,
-            position_ids=positions,
-            past_key_values=cache,
-            use_cache=True,
-        )
-        return output.last_hidden_state
-
-    def output_weight(self, network: nn.Module) -> Tensor:
-        """The matrix from hidden states to logits; shape (vocabulary, channel)."""
-        return cast(Any, network).lm_head.weight
+    def _encoded(self, features: Sequence[Tensor]) -> Any:
+        """All pictures' features in one row."""
+        return BaseModelOutputWithPooling(pooler_output=cast(Any, torch.cat([*features])))
 
 
 def _tile_area(image_processor: Any) -> int:

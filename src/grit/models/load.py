@@ -16,6 +16,7 @@ from grit.config.model import BUILTIN, ModelConfig
 from grit.errors import ModelError
 from grit.models.checkpointing import checkpoint_layers
 from grit.models.family import Family, LoadedModel, PixelLimits
+from grit.models.folder import missing_files
 from grit.models.internvl import InternVL
 from grit.models.qwen2_5_vl import Qwen25VL
 from grit.models.qwen3_vl import Qwen3VL
@@ -28,9 +29,6 @@ FAMILIES: dict[str, Family] = {
 """Every architecture by its word; a new family adds its line here."""
 
 BUILTIN_FOLDER = Path(__file__).parent / "builtin"
-
-_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
-_WEIGHT_FILES = ("model.safetensors", "model.safetensors.index.json")
 
 
 def load_model(config: ModelConfig) -> LoadedModel:
@@ -120,17 +118,8 @@ def _check_folder(folder: Path) -> None:
             f"there is no model folder {folder}; give a folder with config.json, a hub name such "
             f"as Qwen/Qwen2.5-VL-3B-Instruct, or the word {BUILTIN}"
         )
-    for names, what in (
-        (("config.json",), "configuration"),
-        (_TOKENIZER_FILES[:1], "tokenizer"),
-        (_WEIGHT_FILES, "weights"),
-        (("preprocessor_config.json", "processor_config.json"), "image processor"),
-    ):
-        if not any((folder / name).is_file() for name in names):
-            raise ModelError(
-                f"the model folder {folder} has no {what}: expected {' or '.join(names)}; copy it "
-                "from the checkpoint that the folder was made from"
-            )
+    for fault in missing_files(folder):
+        raise ModelError(f"{fault.detail}; {fault.fix}")
 
 
 def _family(config: ModelConfig, path: str, remote: dict[str, Any]) -> Family:

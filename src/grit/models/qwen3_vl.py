@@ -35,7 +35,7 @@ class Qwen3VL(QwenVL):
         depths = [encoded.pooler_output, *encoded.deepstack_features]
         return [torch.stack(parts, dim=1) for parts in zip(*depths, strict=True)]
 
-    def _split(self, features: Sequence[Tensor]) -> Any:
+    def _encoded(self, features: Sequence[Tensor]) -> Any:
         """Input and depths apart again."""
         first, *deeper = zip(*(feature.unbind(dim=1) for feature in features), strict=True)
         return BaseModelOutputWithDeepstackFeatures(

@@ -13,40 +13,27 @@ from typing import Any, cast
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from transformers import DynamicCache
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from grit.errors import PictureError
 from grit.geometry.box import Space
 from grit.geometry.spaces import Frame
-from grit.models.family import LoadedModel, PixelLimits, PromptInputs, PromptStates
-from grit.models.tokens import keep_states, pad_prompts, place_picture
-from grit.models.weights import LANGUAGE_LINEAR, load_weights
+from grit.models.decoder import DecoderFamily
+from grit.models.family import LoadedModel, PixelLimits, PromptInputs
+from grit.models.tokens import PaddedPrompts, place_picture
 
 __all__ = ["QwenVL"]
 
 
-class QwenVL:
-    """A family of Qwen's; one that is complete names its word, class and space.
+class QwenVL(DecoderFamily):
+    """A family of Qwen's; one that is complete names its space, too.
 
     Its tower makes one feature a token. What else a tower makes is joined to it by ``_join``
-    and taken apart by ``_split``, so that features stay one tensor a picture.
+    and taken apart by ``_encoded``, so that features stay one tensor a picture.
     """
 
-    word: str
-    network_class: Any
     space: Space
-    box_tokens: tuple[str, ...] = ()
-    lora_targets = LANGUAGE_LINEAR
-
-    def load_network(self, path: str, **keywords: Any) -> nn.Module:
-        """Weights from a folder or a hub name.
-
-        Raises:
-            ModelError: If weights are missing, which transformers would make up at random.
-        """
-        return load_weights(self.network_class, path, **keywords)
 
     def load_image_processor(self, path: str, **keywords: Any) -> Any:
         """The PIL backend: the same pixels on every machine, with or without torchvision."""
@@ -93,10 +80,6 @@ class QwenVL:
         """The part that turns pixels into features, merger included."""
         return cast(Any, network).model.visual
 
-    def decoder_layers(self, network: nn.Module) -> Sequence[nn.Module]:
-        """The layers of the decoder, in order."""
-        return cast(Any, network).model.language_model.layers
-
     def tower_layers(self, network: nn.Module) -> Sequence[nn.Module]:
         """The layers of the vision tower, in order."""
         return cast(Any, network).model.visual.blocks
@@ -109,12 +92,10 @@ class QwenVL:
         grid = torch.cat([prompt.vision["image_grid_thw"] for prompt in prompts]).to(device)
         return self._join(inner.get_image_features(pixels, grid, return_dict=True))
 
-    def run_prompts(
-        self, network: nn.Module, prompts: Sequence[PromptInputs], features: Sequence[Tensor]
-    ) -> PromptStates:
-        """Run the decoder over prompts, padded on the left, and keep the cache."""
-        inner = cast(Any, network).model
-        padded = pad_prompts(prompts, inner.device)
+    def _prompt_positions(
+        self, inner: Any, prompts: Sequence[PromptInputs], padded: PaddedPrompts
+    ) -> tuple[Tensor, Tensor]:
+        """m-rope: three positions a token, by row and column within a picture."""
         grid = torch.cat([prompt.vision["image_grid_thw"] for prompt in prompts]).to(inner.device)
         positions, deltas = inner.get_rope_index(
             padded.input_ids,
@@ -122,43 +103,16 @@ class QwenVL:
             image_grid_thw=grid,
             attention_mask=padded.attention,
         )
-        output = inner(
-            input_ids=padded.input_ids,
-            attention_mask=padded.mask,
-            position_ids=positions,
-            mm_encoder_outputs={"image": self._split(features)},
-            past_key_values=DynamicCache(),
-            use_cache=True,
-        )
-        return keep_states(output, padded, padded.attention.sum(dim=1) + deltas.reshape(-1))
+        return positions, padded.attention.sum(dim=1) + deltas.reshape(-1)
 
-    def run_completions(
-        self,
-        network: nn.Module,
-        input_ids: Tensor,
-        *,
-        cache: DynamicCache,
-        attention_mask: Tensor | None,
-        positions: Tensor,
-    ) -> Tensor:
-        """Run the decoder over completion tokens on top of a cache, which grows."""
-        output = cast(Any, network).model(
-            input_ids=input_ids,
-            attention_mask=attention_mask,
-            position_ids=positions.unsqueeze(0).expand(3, -1, -1),
-            past_key_values=cache,
-            use_cache=True,
-        )
-        return output.last_hidden_state
-
-    def output_weight(self, network: nn.Module) -> Tensor:
-        """The matrix from hidden states to logits; shape (vocabulary, channel)."""
-        return cast(Any, network).lm_head.weight
+    def _text_positions(self, positions: Tensor) -> Tensor:
+        """Text advances all three alike."""
+        return positions.unsqueeze(0).expand(3, -1, -1)
 
     def _join(self, encoded: Any) -> list[Tensor]:
         """All that the tower made, one tensor a picture."""
         return list(encoded.pooler_output)
 
-    def _split(self, features: Sequence[Tensor]) -> Any:
+    def _encoded(self, features: Sequence[Tensor]) -> Any:
         """What the tower made, as the decoder takes it; undoes ``_join``."""
         return BaseModelOutputWithPooling(pooler_output=cast(Any, tuple(features)))

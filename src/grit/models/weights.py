@@ -1,4 +1,4 @@
-"""Weights of a known transformers class, whole or not at all; which of its layers LoRA adapts."""
+"""Weights of a known transformers class, whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from torch import nn
 
 from grit.errors import ModelError
 
-__all__ = ["LANGUAGE_LINEAR", "load_weights"]
-
-LANGUAGE_LINEAR = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
-"""Regular expression of every linear layer of a language model, by the names that Qwen gave."""
+__all__ = ["load_weights"]
 
 
 def load_weights(network_class: Any, path: str, **keywords: Any) -> nn.Module:

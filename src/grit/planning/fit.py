@@ -34,9 +34,7 @@ class Fit:
     sequences_at_once: int
 
 
-def largest_fit(
-    model: Dimensions, recipe: Recipe, load: Load, *, gpu_gib: float, vision_cache_bytes: int
-) -> Fit:
+def largest_fit(model: Dimensions, recipe: Recipe, load: Load, *, gpu_gib: float) -> Fit:
     """Search the recipe's own fields for the largest that fit.
 
     Args:
@@ -44,7 +42,6 @@ def largest_fit(
         recipe: What is done with it.
         load: Pictures and texts at their largest.
         gpu_gib: Memory of the GPU.
-        vision_cache_bytes: Bound on kept features.
     """
     usable = gpu_gib * GIB * USABLE
 
@@ -53,14 +50,14 @@ def largest_fit(
             update={"micro_batch_groups": groups, "max_sequences_per_forward": sequences}
         )
         changed = recipe.model_copy(update={"training": training})
-        phases = memory_of(model, changed, load, vision_cache_bytes=vision_cache_bytes)
+        phases = memory_of(model, changed, load)
         parts = (phases.training, phases.reference)
         return all(part.total <= usable for part in parts if part is not None)
 
     def decodes(at_once: int) -> bool:
         rollout = recipe.rollout.model_copy(update={"sequences_at_once": at_once})
         changed = recipe.model_copy(update={"rollout": rollout})
-        phases = memory_of(model, changed, load, vision_cache_bytes=vision_cache_bytes)
+        phases = memory_of(model, changed, load)
         return phases.rollout.total <= usable
 
     sequences, size = recipe.training.max_sequences_per_forward, recipe.group.size
@@ -69,7 +66,7 @@ def largest_fit(
         sequences = _most(min(size, sequences), lambda n: learns(1, n))
         groups = int(sequences > 0)
     decoded = _most(recipe.group.prompts_per_step, lambda n: decodes(n * size)) * size
-    phases = memory_of(model, recipe, load, vision_cache_bytes=vision_cache_bytes)
+    phases = memory_of(model, recipe, load)
     return Fit(phases.peak <= usable, groups, sequences, decoded)
 
 

@@ -114,21 +114,18 @@ def shares_of(model: Dimensions, recipe: Recipe) -> Shares:
     )
 
 
-def memory_of(
-    model: Dimensions, recipe: Recipe, load: Load, *, vision_cache_bytes: int, on_gpu: bool = True
-) -> Phases:
+def memory_of(model: Dimensions, recipe: Recipe, load: Load, *, on_gpu: bool = True) -> Phases:
     """Bytes by part at the fullest moment of each phase, from the second step on.
 
     Args:
         model: Its dimensions.
         recipe: What is done with it.
         load: Pictures and texts at their largest.
-        vision_cache_bytes: Bound on kept features and their pixels, of each model.
         on_gpu: Where AdamW moves all weights at once and needs a copy of them to do it.
     """
     shares = shares_of(model, recipe)
     b = shares.precision.bytes
-    held = _held(model, recipe, load, shares, vision_cache_bytes)
+    held = _held(model, recipe, load, shares)
     rollout = _rollout(model, recipe, load, shares)
     reference = None
     if recipe.loss.beta > 0.0:
@@ -148,9 +145,7 @@ def memory_of(
     )
 
 
-def _held(
-    model: Dimensions, recipe: Recipe, load: Load, shares: Shares, vision_cache_bytes: int
-) -> Parts:
+def _held(model: Dimensions, recipe: Recipe, load: Load, shares: Shares) -> Parts:
     """What is there all the time."""
     b, lora = shares.precision.bytes, shares.precision.lora_rank
     has_copy = recipe.loss.beta > 0.0 and lora is None
@@ -160,9 +155,10 @@ def _held(
     feature = load.image_tokens * model.tower.levels * model.decoder.width * b
     pixels = 4 * load.image_tokens * model.tower.patches_per_token * model.tower.patch_numbers
     # Pixels count against the bound, and wait in the machine's memory.
-    bound = vision_cache_bytes * feature // (feature + pixels)
+    bound = int(recipe.model.vision_cache_gib * 2**30) * feature // (feature + pixels)
     kept = bound if load.num_pictures is None else min(bound, load.num_pictures * feature)
-    stores = int(not shares.tower_learns) + int(has_copy)
+    # One for both where the tower never learns; else the reference's own.
+    stores = int(not shares.tower_learns or has_copy)
     return Parts(
         weights=b * model.parameters + (4 * shares.trainable if lora is not None else 0),
         reference=b * model.parameters if has_copy else 0,

@@ -9,11 +9,16 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from grit.models.family import PromptInputs
+from grit.models.family import LoadedModel, PromptInputs
 from grit.policy.policy import Policy
-from grit.policy.vision import VisionFeatures
 
-__all__ = ["AdapterOffReference", "CompletionPart", "FrozenReference", "Reference"]
+__all__ = [
+    "AdapterOffReference",
+    "CompletionPart",
+    "FrozenReference",
+    "Reference",
+    "frozen_copy",
+]
 
 CompletionPart = tuple[Sequence[int], Sequence[Tensor]]
 """Rows of some completions' prompts, and their tokens, each (token,)."""
@@ -33,13 +38,22 @@ class Reference(Protocol):
         ...
 
 
+def frozen_copy(model: LoadedModel) -> LoadedModel:
+    """The same model with weights of its own, as they are now, that never learn."""
+    frozen = copy.copy(model)
+    frozen.network = copy.deepcopy(model.network).requires_grad_(False).eval()
+    return frozen
+
+
 class FrozenReference:
-    """A copy of the weights as they were when it was made."""
+    """A second model, whose weights never change.
+
+    Args:
+        policy: It; the caller sees to it that nobody trains it.
+    """
 
     def __init__(self, policy: Policy) -> None:
-        model = copy.copy(policy.model)
-        model.network = copy.deepcopy(policy.model.network).requires_grad_(False).eval()
-        self._policy = Policy(model, vision=VisionFeatures(model, alone=True))
+        self._policy = policy
 
     @torch.no_grad()
     def logprobs(
@@ -49,7 +63,7 @@ class FrozenReference:
         *,
         temperature: float,
     ) -> list[list[Tensor]]:
-        """Log-probability of every token under the copy."""
+        """Log-probability of every token under its weights."""
         return _logprobs(self._policy, prompts, parts, temperature)
 
 

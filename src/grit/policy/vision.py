@@ -7,9 +7,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from grit.config.model import ModelConfig
 from grit.models.family import LoadedModel, PromptInputs
 
 __all__ = ["VisionFeatures"]
+
+DEFAULT_BYTES = int(ModelConfig().vision_cache_gib * 2**30)
 
 
 class VisionFeatures:
@@ -24,7 +27,11 @@ class VisionFeatures:
     """
 
     def __init__(
-        self, model: LoadedModel, *, max_bytes: int = 2 << 30, alone: bool = False
+        self,
+        model: LoadedModel,
+        *,
+        max_bytes: int = DEFAULT_BYTES,
+        alone: bool = False,
     ) -> None:
         self._model = model
         self._alone = alone

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from grit.config.rollout import ANSWER_END
 from grit.policy.policy import Policy
 from grit.policy.prefix import Branches
 from grit.rollout.completion import Completion
@@ -40,7 +41,7 @@ class Sampling:
     max_new_tokens: int
     temperature: float
     top_p: float = 1.0
-    stop: str | None = "</answer>"
+    stop: str | None = ANSWER_END
     sequences_at_once: int = 128
     seed: int = 0
 

@@ -29,7 +29,14 @@ from grit.errors import CheckpointError
 from grit.records.atomic import write_directory
 from grit.training.optimizer import Optimizer
 
-__all__ = ["MODEL_FOLDER", "TrainingState", "load_checkpoint", "prune", "save_checkpoint"]
+__all__ = [
+    "MODEL_FOLDER",
+    "TrainingState",
+    "load_checkpoint",
+    "prune",
+    "save_checkpoint",
+    "step_of",
+]
 
 MODEL_FOLDER = "model"
 _OPTIMIZER_FILE = "optimizer.safetensors"
@@ -100,6 +107,21 @@ def load_checkpoint(folder: Path, optimizer: Optimizer) -> TrainingState:
         ) from error
     _restore_random_states(states)
     return state
+
+
+def step_of(folder: Path) -> int:
+    """Training step of a checkpoint's weights.
+
+    Raises:
+        CheckpointError: If it does not say.
+    """
+    try:
+        return int(json.loads((folder / _STATE_FILE).read_text(encoding="utf-8"))["step"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"the checkpoint {folder} does not say its step: {error}; remove it to use the one "
+            "before"
+        ) from error
 
 
 def prune(folders: list[Path], *, keep: int) -> None:

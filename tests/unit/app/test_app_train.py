@@ -130,19 +130,6 @@ class FailingJudge:
         return [Verdict.unscored("the server is away", judge="failing") for _ in requests]
 
 
-@pytest.fixture
-def every_completion_answers(monkeypatch):
-    import grit.training.scoring as scoring
-
-    plain = scoring.parse_trace
-
-    def answered(text, frame):
-        trace = plain(text, frame)
-        return type(trace)(trace.text, trace.segments, trace.mentions, "two", trace.faults)
-
-    monkeypatch.setattr(scoring, "parse_trace", answered)
-
-
 @pytest.mark.usefixtures("every_completion_answers")
 def test_a_judge_that_is_away_stops_the_run_with_a_checkpoint_and_a_record(
     recipe_for, tmp_path, monkeypatch

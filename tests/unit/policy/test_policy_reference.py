@@ -8,7 +8,7 @@ import torch
 from grit.config.model import LoraConfig
 from grit.models.adapter import add_adapter
 from grit.policy.policy import Policy
-from grit.policy.reference import AdapterOffReference, FrozenReference
+from grit.policy.reference import AdapterOffReference, FrozenReference, frozen_copy
 from tiny_models import all_plain_inputs, plain_logprobs
 from tiny_qwen import completions_of, load, prompts_of
 
@@ -54,7 +54,7 @@ def move(weights) -> None:
 def test_the_frozen_reference_stays_when_the_policy_moves(tiny_model, base_logprobs):
     tiny_model.network.requires_grad_(True)
     policy = Policy(tiny_model)
-    reference = FrozenReference(policy)
+    reference = FrozenReference(Policy(frozen_copy(policy.model)))
     prompts = prompts_of(tiny_model)
     asked(reference, tiny_model, prompts)
     move(tiny_model.network.parameters())
@@ -68,7 +68,7 @@ def test_the_frozen_reference_stays_when_the_policy_moves(tiny_model, base_logpr
 def test_parts_give_what_the_whole_gives(tiny_model, base_logprobs):
     owners, completions = completions_of(tiny_model)
     parts = [([owners[i] for i in at], [completions[i] for i in at]) for at in ([4, 0], [6, 2, 5])]
-    found = FrozenReference(Policy(tiny_model)).logprobs(
+    found = FrozenReference(Policy(frozen_copy(tiny_model))).logprobs(
         prompts_of(tiny_model), parts, temperature=0.7
     )
     assert [len(part) for part in found] == [2, 3]

@@ -19,7 +19,7 @@ from grit.errors import TrainingStoppedError, UnscoredRateError
 from grit.judges.rules import RulesJudge
 from grit.judges.verdict import Verdict
 from grit.policy.policy import Policy
-from grit.policy.reference import FrozenReference
+from grit.policy.reference import FrozenReference, frozen_copy
 from grit.rewards.answer import AnswerReward
 from grit.rewards.rubric import Rubric
 from grit.rewards.score import Score
@@ -56,7 +56,7 @@ class Bench:
     def __init__(self, folder, *, reward=variety, judge=None, nudge=0.02, **parts):
         self.model = load(folder)
         self.policy = Policy(self.model)
-        reference = FrozenReference(self.policy)
+        reference = FrozenReference(Policy(frozen_copy(self.policy.model)))
         self.reference_network = copy.deepcopy(self.model.network)
         if nudge:
             # A policy that has left its reference, so that the KL pulls.
@@ -239,20 +239,6 @@ class FailingJudge:
 def read_aloud(row):
     """Unscored whenever the judge failed, else variety."""
     return variety(row) if row.verdict.is_scored else Score.unscored(row.verdict.reason)
-
-
-@pytest.fixture
-def every_completion_answers(monkeypatch):
-    """Random text has no answer, and is wrong without asking a judge: give each one an answer."""
-    import grit.training.scoring as scoring
-
-    plain = scoring.parse_trace
-
-    def answered(text, frame):
-        trace = plain(text, frame)
-        return type(trace)(trace.text, trace.segments, trace.mentions, "two", trace.faults)
-
-    monkeypatch.setattr(scoring, "parse_trace", answered)
 
 
 @pytest.mark.usefixtures("every_completion_answers")

@@ -1,0 +1,99 @@
+"""What every family shares: a language model of transformers behind a picture, run over a cache."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, cast
+
+from torch import Tensor, nn
+from transformers import DynamicCache
+
+from grit.models.family import PromptInputs, PromptStates
+from grit.models.tokens import PaddedPrompts, keep_states, pad_prompts
+from grit.models.weights import load_weights
+
+__all__ = ["DecoderFamily"]
+
+
+class DecoderFamily(ABC):
+    """A family whose network has ``model.language_model`` and ``lm_head``; all of ours have.
+
+    One that is complete names its word and class, says what positions tokens have, and hands the
+    decoder its pictures' features.
+    """
+
+    word: str
+    network_class: ClassVar[Any]
+    box_tokens: tuple[str, ...] = ()
+    lora_targets = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
+
+    def load_network(self, path: str, **keywords: Any) -> nn.Module:
+        """Weights from a folder or a hub name.
+
+        Raises:
+            ModelError: If weights are missing, which transformers would make up at random.
+        """
+        return load_weights(self.network_class, path, **keywords)
+
+    def decoder_layers(self, network: nn.Module) -> Sequence[nn.Module]:
+        """The layers of the decoder, in order."""
+        return cast(Any, network).model.language_model.layers
+
+    def output_weight(self, network: nn.Module) -> Tensor:
+        """The matrix from hidden states to logits; shape (vocabulary, channel)."""
+        return cast(Any, network).lm_head.weight
+
+    def run_prompts(
+        self, network: nn.Module, prompts: Sequence[PromptInputs], features: Sequence[Tensor]
+    ) -> PromptStates:
+        """Run the decoder over prompts, padded on the left, and keep the cache."""
+        inner = cast(Any, network).model
+        padded = pad_prompts(prompts, inner.device)
+        positions, next_position = self._prompt_positions(inner, prompts, padded)
+        output = inner(
+            input_ids=padded.input_ids,
+            attention_mask=padded.mask,
+            position_ids=positions,
+            mm_encoder_outputs={"image": self._encoded(features)},
+            past_key_values=DynamicCache(),
+            use_cache=True,
+        )
+        return keep_states(output, padded, next_position)
+
+    def run_completions(
+        self,
+        network: nn.Module,
+        input_ids: Tensor,
+        *,
+        cache: DynamicCache,
+        attention_mask: Tensor | None,
+        positions: Tensor,
+    ) -> Tensor:
+        """Run the decoder over completion tokens on top of a cache, which grows."""
+        output = cast(Any, network).model(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            position_ids=self._text_positions(positions),
+            past_key_values=cache,
+            use_cache=True,
+        )
+        return output.last_hidden_state
+
+    @abstractmethod
+    def _prompt_positions(
+        self, inner: Any, prompts: Sequence[PromptInputs], padded: PaddedPrompts
+    ) -> tuple[Tensor, Tensor]:
+        """Positions of prompt tokens as the decoder takes them, and of the first token after.
+
+        Returns:
+            The decoder's ``position_ids``, and one number a prompt, shape (prompt,).
+        """
+
+    @abstractmethod
+    def _encoded(self, features: Sequence[Tensor]) -> Any:
+        """Features of the prompts' pictures as the decoder takes them."""
+
+    def _text_positions(self, positions: Tensor) -> Tensor:
+        """Positions of completion tokens, shape (completion, token), as the decoder takes them."""
+        return positions

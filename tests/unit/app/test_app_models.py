@@ -1,0 +1,55 @@
+"""A learner and its reference: what they share, and what bounds what they keep."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from grit.app.models import load_learner
+from grit.config.model import ModelConfig
+from grit.models.qwen_vl import QwenVL
+from tiny_qwen import completions_of, prompts_of
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """How many pictures each run of any tower had."""
+    seen = []
+    plain = QwenVL.image_features
+
+    def counted(self, network, prompts):
+        seen.append(len(prompts))
+        return plain(self, network, prompts)
+
+    monkeypatch.setattr(QwenVL, "image_features", counted)
+    return seen
+
+
+def use_both(folder, **fields):
+    """Run policy and reference over the same prompts, twice."""
+    config = ModelConfig(path=str(folder), device="cpu", **fields)
+    learner = load_learner(config, needs_reference=True)
+    prompts = prompts_of(learner.policy.model)
+    owners, completions = completions_of(learner.policy.model)
+    for _ in range(2):
+        states = learner.policy.run_prompts(prompts)
+        own = learner.policy.logprobs(states, owners, completions, temperature=1.0)
+        (old,) = learner.reference.logprobs(prompts, [(owners, completions)], temperature=1.0)
+    return own, old
+
+
+def test_policy_and_reference_share_the_features_of_a_frozen_tower(tiny_folder, runs):
+    own, old = use_both(tiny_folder, freeze_vision=True)
+    assert runs == [1, 1, 1]
+    for ours, theirs in zip(own, old, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0.0)
+
+
+def test_a_tower_that_learns_runs_each_time_and_its_reference_once(tiny_folder, runs):
+    use_both(tiny_folder)
+    assert sorted(runs) == [1, 1, 1, 3, 3]
+
+
+def test_features_over_the_recipes_bound_are_made_again(tiny_folder, runs):
+    use_both(tiny_folder, freeze_vision=True, vision_cache_gib=0.0)
+    assert len(runs) > 3

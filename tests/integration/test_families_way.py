@@ -1,4 +1,4 @@
-"""Every family, all the way on photographs: train, evaluate, ask, export, load the export elsewhere.
+"""Every family, all the way on photographs: trained, evaluated, asked, exported, loaded elsewhere.
 
 What is right is said by plain transformers: prompts by the families' own processors, completions by
 ``generate``, on the folder that ``grit export`` wrote.

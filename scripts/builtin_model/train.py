@@ -24,7 +24,11 @@ import torch
 from architecture import build_image_processor, build_network, save_processing
 from corpus import Turn, sample_turn
 from torch import Tensor, nn
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    Qwen2_5_VLForConditionalGeneration,
+)
 
 from grit.data.scenes.generate import Part, scenes
 from grit.data.scenes.scene import Scene, draw_scene
@@ -80,7 +84,8 @@ class Teacher:
                 head, asked = self._model.render(turn.user).split("<|vision_end|>")
                 parts = [
                     (asked, 0.0),
-                    (turn.lead, 1.0),
+                    (turn.opening, 1.0),
+                    (turn.lead, turn.lead_weight),
                     (turn.answer, turn.weight),
                     (turn.close + "<|im_end|>", 1.0),
                 ]
@@ -90,8 +95,8 @@ class Teacher:
                 made.weights.append(
                     torch.tensor([w for part, (_, w) in zip(ids, parts, strict=True) for _ in part])
                 )
-                start = len(ids[0]) + len(ids[1])
-                made.answers.append(slice(start, start + len(ids[2])))
+                start = sum(map(len, ids[:3]))
+                made.answers.append(slice(start, start + len(ids[3])))
                 made.sorts.append(turn.sort)
             made.prompts.append(
                 self._model.family.prepare(self._model, picture, head + "<|vision_end|>")
@@ -167,19 +172,21 @@ def train(
         output: Model folder, with the state of training beside the weights.
         steps: Length of the schedule.
         save_every: Steps between checkpoints.
-        warm_start: A state of training whose weights are taken where their shapes fit.
+        warm_start: A state of training, or a model folder; weights are taken where they fit.
         rate_scale: Factor on both learning rates.
         seed: Of scenes and turns.
     """
     torch.set_num_threads(2)
     output.mkdir(parents=True, exist_ok=True)
-    known = None if warm_start is None else warm_start.parent
+    known = None
+    if warm_start is not None:
+        known = warm_start if warm_start.is_dir() else warm_start.parent
     tokenizer: PreTrainedTokenizerBase = save_processing(output, _SEED, known)
     network = build_network(tokenizer, _SEED)
     optimizers = build_optimizers(network)
     step, spent = 0, 0.0
     if warm_start is not None:
-        take_fitting(network, torch.load(warm_start, weights_only=True)["network"])
+        take_fitting(network, read_weights(warm_start))
     state_file = output / "training_state.pt"
     if state_file.exists():
         state = torch.load(state_file, weights_only=True)
@@ -229,6 +236,14 @@ def train(
     ahead.shutdown(cancel_futures=True)
 
 
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Weights of a state of training, or of a model folder."""
+    if path.is_dir():
+        network = Qwen2_5_VLForConditionalGeneration.from_pretrained(path, dtype=torch.float32)
+        return network.state_dict()
+    return torch.load(path, weights_only=True)["network"]
+
+
 def take_fitting(network: nn.Module, weights: dict[str, Tensor]) -> None:
     """Take every weight whose name and shape fit; the rest stay random.
 
@@ -266,7 +281,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--warm-start", type=Path, help="training_state.pt to take weights from")
+    parser.add_argument(
+        "--warm-start",
+        type=Path,
+        help="training_state.pt, or a model folder, to take weights from",
+    )
     parser.add_argument("--save-every", type=int, default=200)
     parser.add_argument("--seed", type=int, default=_SEED, help="of scenes and turns")
     parser.add_argument("--rate-scale", type=float, default=1.0)

@@ -11,6 +11,7 @@ The tree::
     ├── RewardError            a reward that cannot be found or breaks its protocol
     ├── RunFolderError         a run folder that is taken, torn, foreign or changed
     ├── CheckpointError        a checkpoint that cannot be written or read
+    ├── OtherProcessError      another process of the same run that failed or is gone
     ├── StoppedBySignalError   a run that was asked to stop, with a checkpoint
     └── TrainingStoppedError   a run that stopped itself, with a checkpoint
         └── UnscoredRateError  too many completions could not be judged
@@ -19,11 +20,13 @@ Each message names the value and the next step; the command line prints it witho
 """
 
 __all__ = [
+    "BY_SIGNAL",
     "CheckpointError",
     "ConfigError",
     "DataError",
     "GritError",
     "ModelError",
+    "OtherProcessError",
     "PictureError",
     "RewardError",
     "RunFolderError",
@@ -32,6 +35,10 @@ __all__ = [
     "TrainingStoppedError",
     "UnscoredRateError",
 ]
+
+
+BY_SIGNAL = 128
+"""What a shell adds to a signal's number in the exit code of a process that it stopped."""
 
 
 class GritError(Exception):
@@ -68,6 +75,10 @@ class RunFolderError(GritError):
 
 class CheckpointError(GritError):
     """A checkpoint cannot be written or read."""
+
+
+class OtherProcessError(GritError):
+    """Another process of the same run failed or is gone, and this one ends with it."""
 
 
 class StoppedBySignalError(GritError):

@@ -33,7 +33,12 @@ __all__ = ["describe_run"]
 
 
 def describe_run(
-    recipe: Recipe, model: LoadedModel, train: Sequence[Sample], validation: Sequence[Sample]
+    recipe: Recipe,
+    model: LoadedModel,
+    train: Sequence[Sample],
+    validation: Sequence[Sample],
+    *,
+    num_processes: int = 1,
 ) -> Manifest:
     """Versions, machine, seeds, pixel limits and hashes of everything that went in."""
     files = [_data_file(recipe.data.train, train, "train")]
@@ -48,6 +53,7 @@ def describe_run(
         seeds={"training": recipe.training.seed, "evaluation": recipe.evaluation.seed},
         versions=installed_versions(),
         hardware=describe_hardware(gpus),
+        num_processes=num_processes,
         git_commit=git_commit(Path(__file__).parent),
         min_pixels=model.limits.min_pixels,
         max_pixels=model.limits.max_pixels,

@@ -19,6 +19,7 @@ from grit.config.recipe import Recipe
 from grit.errors import GritError
 from grit.models.folder import FolderFault, missing_files, torn_weights
 from grit.models.load import BUILTIN_FOLDER
+from grit.processes.launch import launched
 from grit.records.manifest import describe_hardware
 
 __all__ = ["Finding", "State", "examine"]
@@ -53,7 +54,8 @@ class Finding:
 
 def examine(recipe: Recipe) -> list[Finding]:
     """Look at everything that a recipe's run needs. Loads no weights, writes nothing."""
-    findings = [_torch(), _device(recipe.model), _dtype(recipe.model)]
+    findings = [_torch(), _device(recipe.model), _processes(recipe)]
+    findings += [_dtype(recipe.model)]
     findings += [_attention(recipe.model), _images(), *_model(recipe.model)]
     plan: Plan | None = None
     try:
@@ -94,6 +96,26 @@ def _device(model: ModelConfig) -> Finding:
             "set model.device to auto, or install torch with CUDA and check nvidia-smi",
         )  # fmt: skip
     return Finding("device", State.GOOD, f"no GPU; CPU with {cores} cores")
+
+
+def _processes(recipe: Recipe) -> Finding:
+    """How many share a step: those that a launcher started together with this one."""
+    size, groups = launched().size, recipe.group.prompts_per_step
+    least, more = divmod(groups, size)
+    if size == 1:
+        return Finding("processes", State.GOOD, f"1, for the {groups} groups of a step")
+    if least == 0:
+        return Finding(
+            "processes", State.BROKEN, f"{size}, and a step has {groups} groups",
+            f"launch {groups} or fewer, or set group.prompts_per_step to {size} or more",
+        )  # fmt: skip
+    if more:
+        return Finding(
+            "processes", State.WARNING,
+            f"{size}: {more} have {least + 1} groups of a step, and the others, with {least}, wait",
+            f"set group.prompts_per_step to a multiple of {size}",
+        )  # fmt: skip
+    return Finding("processes", State.GOOD, f"{size}, with {least} groups of a step each")
 
 
 def _dtype(model: ModelConfig) -> Finding:

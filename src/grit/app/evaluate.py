@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from grit.app.models import is_taught, load_source
+from grit.app.processes import refuse_different_weights
 from grit.app.samples import make_prompts, read_source, refuse_unknown_tasks, source_file
 from grit.config.data import DataConfig
 from grit.config.evaluation import EvaluationConfig
@@ -24,6 +25,7 @@ from grit.judges.rules import RulesJudge
 from grit.models.family import LoadedModel
 from grit.models.fingerprint import fingerprint
 from grit.policy.policy import Policy
+from grit.processes.processes import ALONE, Processes, by_writer
 from grit.prompts.question import Mode
 from grit.records.folder import RunFolder
 from grit.records.jsonl_log import JsonlLog, read_rows
@@ -70,6 +72,7 @@ def evaluate_into(
     max_pixels: int,
     training_tasks: Sequence[str] = TRAINING_TASKS,
     on_rows: Callable[[int], None] | None = None,
+    processes: Processes = ALONE,
 ) -> list[EvaluationSummary]:
     """Evaluate into a run folder; rows that stand there already are not asked again.
 
@@ -82,13 +85,17 @@ def evaluate_into(
         max_pixels: Larger pictures are refused.
         training_tasks: Tasks summed up together.
         on_rows: Told how many rows are done.
+        processes: Who ask together; one of them writes.
 
     Raises:
         RunFolderError: If the rows that stand there are another model's.
     """
     path = folder.evaluation(asked.label, asked.mode.value, asked.step)
     wanted = {sample.id for sample in samples}
-    done = read_rows(path, EvaluationRow).rows if path.exists() else []
+    done = by_writer(
+        processes, lambda: read_rows(path, EvaluationRow).rows if path.exists() else []
+    )
+    refuse_different_weights(asked.model, processes)
     weights = fingerprint(asked.model.network)
     _refuse_mixture(path, done, weights)
     known = {row.sample_id for row in done}
@@ -104,7 +111,10 @@ def evaluate_into(
             sequences_at_once=config.batch_size,
             seed=config.seed,
         )
-        with JsonlLog(path, EvaluationRow) as log:
+        with ExitStack() as stack:
+            log = (
+                stack.enter_context(JsonlLog(path, EvaluationRow)) if processes.is_writer else None
+            )
             for row in evaluate(
                 LocalEngine(Policy(asked.model), sampling),
                 asked.model,
@@ -117,15 +127,18 @@ def evaluate_into(
                 step=asked.step,
                 weights=weights,
                 on_rows=on_rows,
+                processes=processes,
             ):
-                log.append(row)
+                if log is not None:
+                    log.append(row)
                 done.append(row)
     order = {sample.id: place for place, sample in enumerate(samples)}
     rows = sorted(
         (row for row in done if row.sample_id in wanted), key=lambda r: order[r.sample_id]
     )
     summaries = summarise_rows(rows, training_tasks=training_tasks)
-    _keep(folder, summaries)
+    if processes.is_writer:
+        _keep(folder, summaries)
     return summaries
 
 
@@ -142,6 +155,7 @@ def evaluate_source(
     label: str | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    processes: Processes = ALONE,
 ) -> tuple[Path, list[EvaluationSummary]]:
     """Load a model from anywhere and evaluate it into a run folder.
 
@@ -158,6 +172,7 @@ def evaluate_source(
             ``base``.
         resume: Keep the rows that stand there.
         overwrite: Remove the rows that stand there.
+        processes: Who ask together; each calls this with the same arguments.
 
     Returns:
         The file of rows, and the figures.
@@ -166,15 +181,8 @@ def evaluate_source(
         ConfigError: If there is no folder for the rows.
         RunFolderError: If rows stand there, and neither flag is given.
     """
-    run = RunFolder(Path(source))
-    is_run, taught = run.holds_run, is_taught(source)
-    if output is None and not is_run:
-        raise ConfigError(
-            f"{source} is no run folder, so the rows need a place: add --output FOLDER"
-        )
-    folder = run if output is None else RunFolder(output)
-    if not folder.holds_run:
-        RunFolder.refuse_taken(folder.path)
+    taught = by_writer(processes, lambda: is_taught(source))
+    folder = by_writer(processes, lambda: _place_for(source, output))
 
     def read() -> list[Sample]:
         return read_source(
@@ -188,7 +196,7 @@ def evaluate_source(
 
     refuse_unknown_tasks(data, config.tasks)
     # A file is read before a model that takes minutes to load; scenes are drawn into the folder.
-    samples = None if source_file(data) is None else read()
+    known = None if source_file(data) is None else by_writer(processes, read)
     loaded = load_source(source, model_config)
     asked = Asked(
         loaded.model,
@@ -198,18 +206,18 @@ def evaluate_source(
         loaded.stop,
     )
     path = folder.evaluation(asked.label, asked.mode.value, asked.step)
-    if path.exists() and not (resume or overwrite):
-        raise RunFolderError(
-            f"{path} holds rows already; add --resume to ask only what is missing, --overwrite to "
-            "ask everything again, or another --label"
-        )
-    if not folder.holds_run:
-        RunFolder.create(folder.path)
-    if samples is None:
-        samples = read()
-    # Only now is everything known to be right that can be.
-    if overwrite:
-        path.unlink(missing_ok=True)
+
+    def take() -> list[Sample]:
+        _refuse_taken_rows(path, resume=resume, overwrite=overwrite)
+        if not folder.holds_run:
+            RunFolder.create(folder.path)
+        samples = read() if known is None else known
+        # Only now is everything known to be right that can be.
+        if overwrite:
+            path.unlink(missing_ok=True)
+        return samples
+
+    samples = by_writer(processes, take)
     with bar(f"{asked.label}, {asked.mode}", len(samples)) as on_rows:
         summaries = evaluate_into(
             folder,
@@ -219,8 +227,35 @@ def evaluate_source(
             threshold=RulesJudgeConfig().threshold,
             max_pixels=DataConfig().picture_pixel_limit,
             on_rows=on_rows,
+            processes=processes,
         )
     return path, summaries
+
+
+def _place_for(source: str, output: Path | None) -> RunFolder:
+    """The folder that rows go into; made later, when nothing else can be wrong.
+
+    Raises:
+        ConfigError: If there is none.
+        RunFolderError: If it holds something else.
+    """
+    run = RunFolder(Path(source))
+    if output is None and not run.holds_run:
+        raise ConfigError(
+            f"{source} is no run folder, so the rows need a place: add --output FOLDER"
+        )
+    folder = run if output is None else RunFolder(output)
+    if not folder.holds_run:
+        RunFolder.refuse_taken(folder.path)
+    return folder
+
+
+def _refuse_taken_rows(path: Path, *, resume: bool, overwrite: bool) -> None:
+    if path.exists() and not (resume or overwrite):
+        raise RunFolderError(
+            f"{path} holds rows already; add --resume to ask only what is missing, --overwrite to "
+            "ask everything again, or another --label"
+        )
 
 
 def _refuse_mixture(path: Path, rows: Sequence[EvaluationRow], weights: str) -> None:

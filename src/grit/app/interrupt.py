@@ -1,4 +1,7 @@
-"""Ctrl-C and SIGTERM: the first finishes the step, the second stops at once."""
+"""Ctrl-C and SIGTERM: the first finishes the step, the second stops at once.
+
+A signal to one process of several stops all of them after the same step.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from grit.processes.processes import ALONE, Processes
+
 __all__ = ["StopRequest", "stop_on_signals"]
 
 
@@ -17,20 +22,33 @@ _SAID = b"\nfinishing the step, then stopping; again stops at once\n"
 
 
 class StopRequest:
-    """Whether someone has asked the run to stop. Call it to know."""
+    """Whether someone has asked the run to stop. Call it to know, in every process.
 
-    def __init__(self) -> None:
+    Args:
+        processes: Who make the run together.
+    """
+
+    def __init__(self, processes: Processes = ALONE) -> None:
         self.signal: int | None = None
+        self.agreed: int | None = None
+        self._processes = processes
 
     def __call__(self) -> bool:
-        """Whether to stop after the present step."""
-        return self.signal is not None
+        """Whether to stop after the present step; the same answer everywhere."""
+        heard = [signal for signal in self._processes.gather(self.signal) if signal is not None]
+        # Kept apart from our own signal: a launcher may still pass it on, and that is no second.
+        self.agreed = heard[0] if heard else None
+        return self.agreed is not None
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[StopRequest]:
-    """Turn the first signal into a request, said on stderr, and let the second one interrupt."""
-    request = StopRequest()
+def stop_on_signals(processes: Processes = ALONE) -> Iterator[StopRequest]:
+    """Turn the first signal into a request, said on stderr, and let the second one interrupt.
+
+    Args:
+        processes: Who make the run together; a signal to one of them asks all.
+    """
+    request = StopRequest(processes)
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
@@ -41,7 +59,8 @@ def stop_on_signals() -> Iterator[StopRequest]:
         request.signal = number
         # A handler may stand in the middle of anything, a console's printing among it: it must
         # reach the file by itself.
-        os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, _SAID)
+        if processes.is_writer:
+            os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, _SAID)
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -18,7 +18,7 @@ from grit.records.rows import (
 from grit.rewards.rubric import ScoredRow
 from grit.training.loss import k3_kl
 from grit.training.scoring import ScoredGroup
-from grit.training.trainer import StepResult
+from grit.training.step import StepResult
 
 __all__ = ["completion_rows", "step_row"]
 

@@ -1,4 +1,8 @@
-"""A run's records, checkpoints and validations, step by step."""
+"""A run's records, checkpoints and validations, step by step.
+
+All processes of a run go through here, and ask the validation's questions together; one of them,
+the writer, keeps records and checkpoints and tells the listener.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +24,14 @@ from grit.app.validation import Validator
 from grit.config.recipe import Recipe
 from grit.data.sample import Sample
 from grit.errors import GritError
+from grit.processes.processes import Processes
 from grit.records.folder import RunFolder
 from grit.records.jsonl_log import JsonlLog, read_rows, truncate_after_step
 from grit.records.rows import AlarmRow, CheckpointRow, CompletionRow, StepRow, ValidationRow
 from grit.training.alarms import Alarms
 from grit.training.checkpoint import TrainingState, prune, save_checkpoint
 from grit.training.optimizer import Optimizer
-from grit.training.trainer import StepResult
+from grit.training.step import StepResult
 
 __all__ = ["Listener", "Run"]
 
@@ -59,6 +64,7 @@ class Run:
         listener: Told what happens.
         stack: Closes the records when the run ends.
         is_resumed: Whether the state is a checkpoint's.
+        processes: Who make the run together.
     """
 
     def __init__(
@@ -72,30 +78,50 @@ class Run:
         stack: ExitStack,
         *,
         is_resumed: bool,
+        processes: Processes,
     ) -> None:
         self._recipe, self._folder, self._learner = recipe, folder, learner
         self._optimizer, self._state, self._listener = optimizer, state, listener
-        self._stack = stack
+        self._stack, self._processes = stack, processes
         self._began = time.monotonic() - state.train_seconds
         self._saved_step: int | None = state.step if is_resumed else None
 
-    def begin(self, samples: Sequence[Sample], *, is_new: bool) -> None:
+    def begin(self, samples: Sequence[Sample]) -> None:
         """Open the records: new ones, or those of the run that goes on, cut at its checkpoint."""
-        recipe, folder = self._recipe, self._folder
-        plain = recipe.model_dump(mode="json")
         # Without a checkpoint everything is done again, the untrained model's validation too.
         last_kept = self._state.step if self._saved_step is not None else -1
-        if not is_new:
-            for path in (
-                folder.steps, folder.completions, folder.validation, folder.alarms,
-                folder.checkpoint_log,
-            ):  # fmt: skip
-                if path.exists():
-                    truncate_after_step(path, last_kept)
-        self._validator = Validator.of(recipe, self._learner.policy, folder)
+        is_new = not self._folder.recipe.exists()
+        if self._processes.is_writer and not is_new:
+            self._cut_records(last_kept)
+        self._validator = Validator.of(
+            self._recipe, self._learner.policy, self._folder, self._processes
+        )
+        if self._processes.is_writer:
+            self._open_records(samples, is_new=is_new)
+        if last_kept < 0:
+            self._validate(0)
+        if self._processes.is_writer:
+            self._listener.started(self._state.step + 1, self._recipe.training.steps)
+
+    def _cut_records(self, last_kept: int) -> None:
+        folder = self._folder
+        for path in (
+            folder.steps, folder.completions, folder.validation, folder.alarms,
+            folder.checkpoint_log,
+        ):  # fmt: skip
+            if path.exists():
+                truncate_after_step(path, last_kept)
+
+    def _open_records(self, samples: Sequence[Sample], *, is_new: bool) -> None:
+        recipe, folder = self._recipe, self._folder
+        plain = recipe.model_dump(mode="json")
         if is_new:
             manifest = describe_run(
-                recipe, self._learner.policy.model, samples, self._validator.samples
+                recipe,
+                self._learner.policy.model,
+                samples,
+                self._validator.samples,
+                num_processes=self._processes.size,
             )
             folder.write_manifest(manifest)
             folder.write_recipe(plain)
@@ -112,14 +138,21 @@ class Run:
         self._alarm_log = opened(JsonlLog(folder.alarms, AlarmRow))
         self._checkpoint_log = opened(JsonlLog(folder.checkpoint_log, CheckpointRow))
         self._track: Track = opened(tracker(recipe.tracking, folder.tracker, plain))
-        if last_kept < 0:
-            self._validate(0)
 
     def on_step(self, result: StepResult) -> None:
         """Keep what a step did; validate and save where it is time."""
         training = self._recipe.training
-        row = step_row(result, peak_memory_gib=_peak_memory_gib())
         self._state.step = result.step
+        if self._processes.is_writer:
+            self._keep(result)
+        is_last = result.step == training.steps
+        if training.validate_every and (is_last or result.step % training.validate_every == 0):
+            self._validate(result.step)
+        if result.step % training.checkpoint_every == 0 and not is_last:
+            self.save("regular")
+
+    def _keep(self, result: StepResult) -> None:
+        row = step_row(result, peak_memory_gib=_peak_memory_gib())
         self._steps.append(row)
         self._completions.extend(completion_rows(result))
         alarms = self._alarms.check(row)
@@ -128,14 +161,11 @@ class Run:
             self._listener.said(f"step {row.step}: {alarm.message}")
         self._track(_figures(row), row.step)
         self._listener.stepped(row)
-        is_last = result.step == training.steps
-        if training.validate_every and (is_last or result.step % training.validate_every == 0):
-            self._validate(result.step)
-        if result.step % training.checkpoint_every == 0 and not is_last:
-            self.save("regular")
 
     def stop(self, error: Exception) -> None:
         """Keep why the run ended in the middle, and what it had come to; never hides the error."""
+        if not self._processes.is_writer:
+            return
         try:
             step = self._state.step + 1
             self._alarm_log.append(AlarmRow(step=step, kind="stopped", message=str(error)))
@@ -146,7 +176,7 @@ class Run:
     def save(self, reason: str) -> None:
         """Write a checkpoint of the present step, and let old ones go as the recipe says."""
         step, folder = self._state.step, self._folder
-        if self._saved_step == step:
+        if self._saved_step == step or not self._processes.is_writer:
             return
         self._write(folder.checkpoint(step), reason)
         self._saved_step = step
@@ -169,7 +199,7 @@ class Run:
 
     def _validate(self, step: int) -> None:
         row = self._validator.validate(step, best=self._state.best_value)
-        if row is None:
+        if row is None or not self._processes.is_writer:
             return
         if row.best:
             self._state.best_step = step

@@ -65,7 +65,9 @@ def tracker(config: TrackingConfig, folder: Path, recipe: dict[str, Any]) -> Ite
     try:
         yield track
     finally:
-        accelerator.end_training()
+        # Not end_training: it would part the run's processes, which have yet to meet.
+        for each in accelerator.trackers:
+            each.finish()
 
 
 def _nowhere(figures: dict[str, float | None], step: int) -> None:

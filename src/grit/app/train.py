@@ -8,6 +8,7 @@ from pathlib import Path
 
 from grit.app.interrupt import stop_on_signals
 from grit.app.models import load_learner
+from grit.app.processes import refuse_different_weights, refuse_idle_processes
 from grit.app.run import Listener, Run
 from grit.app.samples import make_prompts, read_source, source_file
 from grit.app.tracking import require_tracker
@@ -15,6 +16,7 @@ from grit.config.recipe import Recipe
 from grit.data.sample import Sample
 from grit.errors import ConfigError
 from grit.judges.rules import RulesJudge
+from grit.processes.processes import ALONE, Processes, by_writer
 from grit.prompts.question import Mode
 from grit.records.changes import refuse_changed_recipe
 from grit.records.folder import RunFolder
@@ -23,7 +25,8 @@ from grit.rollout.local import LocalEngine, Sampling
 from grit.training.checkpoint import TrainingState, load_checkpoint
 from grit.training.optimizer import Optimizer
 from grit.training.scoring import Scorer
-from grit.training.trainer import Trainer, TrainerConfig
+from grit.training.step import TrainerConfig
+from grit.training.trainer import Trainer
 
 __all__ = ["TrainingOutcome", "train"]
 
@@ -53,18 +56,32 @@ class TrainingOutcome:
 
 
 def train(
-    recipe: Recipe, listener: Listener, *, resume: bool = False, overwrite: bool = False
+    recipe: Recipe,
+    listener: Listener,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    processes: Processes = ALONE,
 ) -> TrainingOutcome:
     """Train by a recipe, or go on with a run that was cut short.
+
+    Args:
+        recipe: What to do.
+        listener: Told what happens, by the writer alone.
+        resume: Go on with the run in the output folder.
+        overwrite: Remove that run first.
+        processes: Who make the run together; each calls this with the same arguments.
 
     Raises:
         GritError: Whatever is wrong with recipe, data, model or folder, before any step.
         TrainingStoppedError: If the run stopped itself. This and any other error that ends a run
             in the middle leave a checkpoint of the last whole step.
     """
-    samples = _checked_samples(recipe, resume=resume, overwrite=overwrite)
+    refuse_idle_processes(recipe, processes)
+    samples, checkpoint = by_writer(
+        processes, lambda: _checked_start(recipe, resume=resume, overwrite=overwrite)
+    )
     rubric = build_rubric(recipe.rewards, threshold=recipe.judge.threshold)
-    checkpoint = RunFolder(Path(recipe.output)).latest_checkpoint() if resume else None
     learner = load_learner(
         recipe.model,
         needs_reference=recipe.loss.beta > 0.0,
@@ -75,9 +92,13 @@ def train(
     prompts = make_prompts(
         samples, learner.policy.model, Mode.GROUNDED, max_pixels=recipe.data.picture_pixel_limit
     )
-    folder = RunFolder.create(Path(recipe.output), resume=resume, overwrite=overwrite)
+    folder = by_writer(
+        processes,
+        lambda: RunFolder.create(Path(recipe.output), resume=resume, overwrite=overwrite),
+    )
     optimizer = Optimizer(learner.trainable.items(), recipe.optimizer)
     state = TrainingState() if checkpoint is None else load_checkpoint(checkpoint, optimizer)
+    refuse_different_weights(learner.policy.model, processes)
     scorer = Scorer(RulesJudge(), rubric)
     trainer = Trainer(
         learner.policy,
@@ -87,24 +108,32 @@ def train(
         prompts,
         optimizer,
         _trainer_config(recipe),
+        processes,
     )
     with ExitStack() as stack:
         stack.callback(scorer.close)
         run = Run(
             recipe, folder, learner, optimizer, state, listener, stack,
-            is_resumed=checkpoint is not None,
+            is_resumed=checkpoint is not None, processes=processes,
         )  # fmt: skip
-        run.begin(samples, is_new=not folder.recipe.exists())
-        listener.started(state.step + 1, recipe.training.steps)
-        asked = stack.enter_context(stop_on_signals())
+        run.begin(samples)
+        asked = stack.enter_context(stop_on_signals(processes))
         try:
             last = trainer.run(state.step + 1, run.on_step, asked)
         except Exception as error:
             run.stop(error)
             raise
-        stopped_by = asked.signal if last < recipe.training.steps else None
+        stopped_by = asked.agreed if last < recipe.training.steps else None
         run.save("finished" if stopped_by is None else "stopped")
     return TrainingOutcome(folder, last, stopped_by, state.train_seconds)
+
+
+def _checked_start(
+    recipe: Recipe, *, resume: bool, overwrite: bool
+) -> tuple[list[Sample], Path | None]:
+    """The training samples, and the checkpoint to go on from."""
+    samples = _checked_samples(recipe, resume=resume, overwrite=overwrite)
+    return samples, RunFolder(Path(recipe.output)).latest_checkpoint() if resume else None
 
 
 def _checked_samples(recipe: Recipe, *, resume: bool, overwrite: bool) -> list[Sample]:

@@ -14,6 +14,7 @@ from grit.evaluation.evaluate import evaluate
 from grit.evaluation.summary import summarise_rows
 from grit.judges.rules import RulesJudge
 from grit.policy.policy import Policy
+from grit.processes.processes import Processes, by_writer
 from grit.prompts.question import Mode
 from grit.records.folder import RunFolder
 from grit.records.rows import ALL_TASKS, EvaluationRow, ValidationRow
@@ -30,31 +31,40 @@ class Validator:
         recipe: What to hold on to, and how often.
         policy: Who is asked, as it is at each call.
         prompts: The questions; none switches validation off.
+        processes: Who ask them together.
     """
 
-    def __init__(self, recipe: Recipe, policy: Policy, prompts: Sequence[Prompt]) -> None:
+    def __init__(
+        self, recipe: Recipe, policy: Policy, prompts: Sequence[Prompt], processes: Processes
+    ) -> None:
         self._recipe = recipe
         self._policy = policy
         self._prompts = prompts
+        self._processes = processes
 
     @classmethod
-    def of(cls, recipe: Recipe, policy: Policy, folder: RunFolder) -> Validator:
+    def of(
+        cls, recipe: Recipe, policy: Policy, folder: RunFolder, processes: Processes
+    ) -> Validator:
         """The validator of a recipe; for the built-in world it asks the training tasks."""
         source = recipe.data.validation
         if source is None or recipe.training.validate_every is None:
-            return cls(recipe, policy, [])
-        samples = read_source(
-            source,
-            images=recipe.data.images,
-            pictures=folder.pictures,
-            tasks=TRAINING_TASKS if source == BUILTIN_VALIDATION else None,
-            limit=recipe.training.validation_limit,
-            seed=recipe.evaluation.seed,
+            return cls(recipe, policy, [], processes)
+        # Scenes are drawn into the folder, by one process.
+        samples = by_writer(
+            processes,
+            lambda: read_source(
+                source,
+                images=recipe.data.images,
+                pictures=folder.pictures,
+                tasks=TRAINING_TASKS if source == BUILTIN_VALIDATION else None,
+                limit=recipe.training.validation_limit,
+                seed=recipe.evaluation.seed,
+            ),
         )
         limit = recipe.data.picture_pixel_limit
-        return cls(
-            recipe, policy, make_prompts(samples, policy.model, Mode.GROUNDED, max_pixels=limit)
-        )
+        prompts = make_prompts(samples, policy.model, Mode.GROUNDED, max_pixels=limit)
+        return cls(recipe, policy, prompts, processes)
 
     @property
     def samples(self) -> list[Sample]:
@@ -89,6 +99,7 @@ class Validator:
                 batch_size=settings.batch_size,
                 threshold=self._recipe.judge.threshold,
                 step=step,
+                processes=self._processes,
             )
         )
         return self._row(rows, step, best, time.monotonic() - began)

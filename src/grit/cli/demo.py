@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from grit.cli.console import err, out, progress
 
-__all__ = ["evaluation_bar", "run"]
+__all__ = ["evaluation_bar", "no_bar", "run"]
 
 _HELP = """\
 usage: grit demo [--overwrite] [FLAGS]
@@ -60,3 +60,10 @@ def evaluation_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
     """A progress bar for one evaluation; the function that it gives counts samples."""
     with progress(title, total) as advance:
         yield lambda number: advance(number)
+
+
+@contextmanager
+def no_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """For a process whose progress another one shows."""
+    del title, total
+    yield lambda _number: None

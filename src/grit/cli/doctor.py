@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from grit.cli.console import out
 from grit.config.compose import load_recipe, split_arguments
+from grit.processes.launch import launched
 
 __all__ = ["run"]
 
 _ABOUT = (
-    "Check this machine for a recipe: torch, device, number format, attention, image backend, "
-    "model folder, memory, disk and judge. FILES and flags are those of grit train; without any, "
-    "the built-in model is checked for. Ends with 1 when something is broken."
+    "Check this machine for a recipe: torch, device, processes, number format, attention, image "
+    "backend, model folder, memory, disk and judge. FILES and flags are those of grit train; "
+    "without any, the built-in model is checked for. Ends with 1 when something is broken."
 )
 
 
@@ -23,6 +24,8 @@ def run(arguments: list[str]) -> int:
     from grit.cli.quiet import quiet_libraries
 
     quiet_libraries()
+    if launched().rank > 0:
+        return 0  # The first process says it for all.
     findings = examine(recipe)
     width = max(len(finding.subject) for finding in findings)
     for finding in findings:

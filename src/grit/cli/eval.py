@@ -39,7 +39,7 @@ class EvalCommand:
     seed: int = 0
     """Of held-out scenes, and of sampling."""
     batch_size: int = 64
-    """Samples decoded side by side."""
+    """Samples decoded side by side, by each process."""
     max_new_tokens: int = 1000
     """Longest completion."""
     temperature: float = 0.0
@@ -67,12 +67,13 @@ def run(arguments: list[str]) -> int:
     )
 
     from grit.app.evaluate import evaluate_source
-    from grit.cli.demo import evaluation_bar
+    from grit.cli.demo import evaluation_bar, no_bar
     from grit.cli.figures import figures_table
     from grit.cli.quiet import quiet_libraries
     from grit.config.compose import config_of_flags
     from grit.config.evaluation import EvaluationConfig
     from grit.config.model import ModelConfig
+    from grit.processes.distributed import open_processes
 
     quiet_libraries()
     config = config_of_flags(
@@ -92,19 +93,22 @@ def run(arguments: list[str]) -> int:
         device=command.device,
         dtype=command.dtype,
     )
-    path, summaries = evaluate_source(
-        command.model,
-        model,
-        config,
-        data=command.data,
-        images=command.images,
-        mode=None if command.mode == "auto" else command.mode,
-        output=command.output,
-        label=command.label,
-        resume=command.resume,
-        overwrite=command.overwrite,
-        bar=evaluation_bar,
-    )
-    out().print(figures_table(summaries))
-    out().print(f"rows in {path}", markup=False, soft_wrap=True)
+    with open_processes(command.device) as processes:
+        path, summaries = evaluate_source(
+            command.model,
+            model,
+            config,
+            data=command.data,
+            images=command.images,
+            mode=None if command.mode == "auto" else command.mode,
+            output=command.output,
+            label=command.label,
+            bar=evaluation_bar if processes.is_writer else no_bar,
+            resume=command.resume,
+            overwrite=command.overwrite,
+            processes=processes,
+        )
+    if processes.is_writer:
+        out().print(figures_table(summaries))
+        out().print(f"rows in {path}", markup=False, soft_wrap=True)
     return 0

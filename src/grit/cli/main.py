@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from grit import __version__
-from grit.errors import ConfigError, DataError, GritError, StoppedBySignalError
+from grit.errors import BY_SIGNAL, ConfigError, DataError, GritError, StoppedBySignalError
+from grit.processes.launch import launched
 
 __all__ = ["COMMANDS", "Command", "main"]
 
@@ -27,19 +28,25 @@ class Command:
         target: ``module:function``; the function takes the arguments, returns an exit code.
         usage: What follows the word.
         about: One line for the overview.
+        is_shared: Whether the processes of a launcher may do it together.
     """
 
     target: str
     usage: str
     about: str
+    is_shared: bool = False
 
 
 COMMANDS = {
     "demo": Command("grit.cli.demo:run", "", "train the built-in model, before and after"),
-    "train": Command("grit.cli.train:run", "[FILES] [FLAGS]", "train a model from recipes in YAML"),
+    "train": Command(
+        "grit.cli.train:run", "[FILES] [FLAGS]", "train a model from recipes in YAML", True
+    ),
     "plan": Command("grit.cli.plan:run", "[FILES] [FLAGS]", "memory and work of a recipe, before"),
-    "doctor": Command("grit.cli.doctor:run", "[FILES] [FLAGS]", "what this machine lacks"),
-    "eval": Command("grit.cli.eval:run", "[FILES] [FLAGS]", "accuracy and grounding on a test set"),
+    "doctor": Command("grit.cli.doctor:run", "[FILES] [FLAGS]", "what this machine lacks", True),
+    "eval": Command(
+        "grit.cli.eval:run", "[FILES] [FLAGS]", "accuracy and grounding on a test set", True
+    ),
     "ask": Command("grit.cli.ask:run", "IMAGE QUESTION", "one question; the chain and its regions"),
     "reward": Command(
         "grit.cli.reward:run", "[FILE] [FLAGS]", "what a completion is paid, and why"
@@ -69,8 +76,7 @@ examples:
 read on: README.md, then docs/README.md (one trace, one reward, one group, one step, one report)
 """
 
-_BY_SIGNAL = 128
-_INTERRUPTED = _BY_SIGNAL + 2
+_INTERRUPTED = BY_SIGNAL + 2
 _USER_ERROR = 2
 
 
@@ -121,6 +127,12 @@ def _dispatch(arguments: list[str]) -> int:
         near = difflib.get_close_matches(word, COMMANDS, n=1)
         hint = f"did you mean grit {near[0]}?" if near else f"known: {', '.join(COMMANDS)}"
         raise ConfigError(f"{word} is no command of grit; {hint} (grit --help)")
+    if not command.is_shared and launched().size > 1:
+        shared = ", ".join(word for word, each in COMMANDS.items() if each.is_shared)
+        raise ConfigError(
+            f"grit {word} runs in one process; start it without accelerate launch or torchrun "
+            f"(several processes share {shared})"
+        )
     return _load(command.target)(rest)
 
 
@@ -141,7 +153,7 @@ def _overview() -> str:
 
 def _code_of(error: GritError) -> int:
     if isinstance(error, StoppedBySignalError):
-        return _BY_SIGNAL + error.signal
+        return BY_SIGNAL + error.signal
     return _USER_ERROR if isinstance(error, ConfigError | DataError) else 1
 
 

@@ -6,7 +6,7 @@ import shlex
 
 from grit.cli.console import out
 from grit.config.compose import load_recipe, split_arguments
-from grit.errors import StoppedBySignalError
+from grit.errors import BY_SIGNAL, StoppedBySignalError
 
 __all__ = ["run"]
 
@@ -14,7 +14,8 @@ __all__ = ["run"]
 _ABOUT = (
     "Train by GRPO-GR: recipe files from left to right, then flags over them. "
     "--resume goes on with the run in the output folder; --overwrite removes that run first. "
-    "Ctrl-C finishes the step and writes a checkpoint."
+    "Ctrl-C finishes the step and writes a checkpoint. "
+    "Several processes: accelerate launch --multi_gpu --num_processes N -m grit train …"
 )
 
 
@@ -28,12 +29,15 @@ def run(arguments: list[str]) -> int:
     from grit.app.train import train
     from grit.cli.quiet import quiet_libraries
     from grit.cli.watching import TrainingProgress
+    from grit.processes.distributed import open_processes
 
     quiet_libraries()
-    with TrainingProgress() as listener:
-        outcome = train(recipe, listener, resume=resume, overwrite=overwrite)
+    with open_processes(recipe.model.device) as processes, TrainingProgress() as listener:
+        outcome = train(recipe, listener, resume=resume, overwrite=overwrite, processes=processes)
+    if not processes.is_writer:
+        return 0 if outcome.stopped_by is None else BY_SIGNAL + outcome.stopped_by
     if outcome.stopped_by is not None:
-        again = shlex.join(["grit", "train", *rest, "--resume"])
+        again = shlex.join([*_start_of(processes.size), "train", *rest, "--resume"])
         raise StoppedBySignalError(
             f"stopped after step {outcome.last_step}; its checkpoint is written. Go on with:\n"
             f"  {again}",
@@ -48,3 +52,11 @@ def run(arguments: list[str]) -> int:
         soft_wrap=True,
     )
     return 0
+
+
+def _start_of(num_processes: int) -> list[str]:
+    """How a command of so many processes begins."""
+    if num_processes == 1:
+        return ["grit"]
+    return ["accelerate", "launch", "--multi_gpu", "--num_processes", str(num_processes),
+            "-m", "grit"]  # fmt: skip

@@ -49,6 +49,10 @@ class ModelConfig(Config):
     attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
     """Attention kernels, by the name that transformers gives them."""
 
+    prefix_attention: Literal["auto", "shared", "repeated"] = "auto"
+    """How completions look at their prompt: `shared` reads its keys and values where they stand,
+    `repeated` copies them for each completion; `auto` is shared on the CPU with sdpa."""
+
     min_pixels: int | None = Field(default=None, ge=1)
     """Smaller pictures are enlarged to this many pixels; none: the checkpoint's limit."""
 
@@ -90,6 +94,11 @@ class ModelConfig(Config):
         if self.path == BUILTIN and self.revision is not None:
             raise ValueError(
                 "the built-in model has no revisions; remove revision, or set path to a hub name"
+            )
+        if self.prefix_attention == "shared" and self.attention != "sdpa":
+            raise ValueError(
+                f"prefix_attention shared is a form of sdpa, and attention is {self.attention}; "
+                "set attention to sdpa, or prefix_attention to repeated"
             )
         if self.attention == "flash_attention_2" and self.dtype == "float32":
             raise ValueError(

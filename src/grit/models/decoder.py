@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 
 from grit.models.family import PromptInputs, PromptStates
+from grit.models.prefix_cache import SharedPrefixCache
 from grit.models.tokens import PaddedPrompts, keep_states, pad_prompts
 from grit.models.weights import load_weights
 
@@ -82,6 +83,7 @@ class DecoderFamily(ABC):
             position_ids=self._text_positions(positions),
             past_key_values=cache,
             use_cache=True,
+            **({"shared_prefix": cache} if isinstance(cache, SharedPrefixCache) else {}),
         )
         return output.last_hidden_state
 

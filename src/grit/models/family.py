@@ -187,6 +187,7 @@ class LoadedModel:
         source: The path or hub name it came from.
         system_prompt: Overrides the chat template's own; None leaves it.
         max_prompt_tokens: Longer prompts are refused; None takes any.
+        shares_prefix: Whether completions read a prompt's keys and values where they stand.
     """
 
     family: Family
@@ -198,6 +199,7 @@ class LoadedModel:
     source: str
     system_prompt: str | None = None
     max_prompt_tokens: int | None = None
+    shares_prefix: bool = False
     _silent_ids: frozenset[int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -20,6 +20,7 @@ from grit.models.folder import missing_files
 from grit.models.internvl import InternVL
 from grit.models.qwen2_5_vl import Qwen25VL
 from grit.models.qwen3_vl import Qwen3VL
+from grit.models.shared_attention import share_prefix
 
 __all__ = ["BUILTIN_FOLDER", "FAMILIES", "load_model", "save_model"]
 
@@ -87,6 +88,11 @@ def load_model(config: ModelConfig) -> LoadedModel:
         checkpoint_layers(family.decoder_layers(network))
         checkpoint_layers(family.tower_layers(network))
     network.requires_grad_(False).eval().to(device)
+    shares = config.prefix_attention == "shared" or (
+        config.prefix_attention == "auto" and config.attention == "sdpa" and device.type == "cpu"
+    )
+    if shares:
+        share_prefix(network)
     return LoadedModel(
         family=family,
         network=network,
@@ -97,6 +103,7 @@ def load_model(config: ModelConfig) -> LoadedModel:
         source=config.path,
         system_prompt=config.system_prompt,
         max_prompt_tokens=_max_prompt_tokens(config, network),
+        shares_prefix=shares,
     )
 
 

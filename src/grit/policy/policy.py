@@ -39,7 +39,11 @@ class Policy:
 
     def branch(self, states: PromptStates, owners: Sequence[int]) -> Branches:
         """Prompt states, one row per completion; ``owners`` holds the row of each one's prompt."""
-        return branch(states, torch.tensor(owners, device=self.device))
+        return branch(
+            states,
+            torch.tensor(owners, device=self.device),
+            shared=self.model.shares_prefix,
+        )
 
     def step(self, branches: Branches, tokens: Tensor) -> None:
         """Append one token to every branch, in place; shape of ``tokens``: (completion,)."""

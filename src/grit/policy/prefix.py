@@ -1,8 +1,8 @@
 """Run a prompt once, branch it: the shared prefix of a group.
 
 A group's completions share picture and question. The decoder runs over both once; its keys and
-values are then repeated for every completion, in rollout, reference and training alike. Under
-grad, gradients of all branches meet again in the one prefix.
+values are then read by every completion, in rollout, reference and training alike. Under grad,
+gradients of all branches meet again in the one prefix.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from grit.models.family import Family, PromptStates
+from grit.models.prefix_cache import SharedPrefixCache
 
 __all__ = ["Branches", "branch", "detached", "run_branches"]
 
@@ -25,7 +26,7 @@ class Branches:
 
     Args:
         cache: Keys and values, one row per completion.
-        attention_mask: 1 at real tokens so far; None when no row is padded.
+        attention_mask: 1 at real tokens so far; None when no row is padded, or prompts are shared.
         last_hidden: State that predicts the next token; shape (completion, channel).
         next_position: Rotary position of the next token; shape (completion,).
     """
@@ -36,19 +37,26 @@ class Branches:
     next_position: Tensor
 
 
-def branch(states: PromptStates, owners: Tensor) -> Branches:
-    """Repeat prompt states for completions.
+def branch(states: PromptStates, owners: Tensor, *, shared: bool = False) -> Branches:
+    """Go on from prompts with several completions each.
 
     Args:
         states: One row per prompt.
         owners: Row of each completion's prompt; shape (completion,).
+        shared: Whether the model reads a prompt's keys and values where they stand
+            (``LoadedModel.shares_prefix``); else they are repeated.
     """
     mask = states.attention_mask
-    return Branches(
-        cache=DynamicCache(
+    if shared:
+        cache, mask = SharedPrefixCache(states, owners), None
+    else:
+        cache = DynamicCache(
             [(k.index_select(0, owners), v.index_select(0, owners)) for k, v in states.cache]
-        ),
-        attention_mask=None if bool(mask.all()) else mask.index_select(0, owners),
+        )
+        mask = None if bool(mask.all()) else mask.index_select(0, owners)
+    return Branches(
+        cache=cache,
+        attention_mask=mask,
         last_hidden=states.last_hidden.index_select(0, owners),
         next_position=states.next_position.index_select(0, owners),
     )

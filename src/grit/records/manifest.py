@@ -79,6 +79,8 @@ class Manifest(Row):
     seeds: dict[str, int] = Field(default_factory=dict[str, int])
     versions: dict[str, str] = Field(default_factory=dict[str, str])
     hardware: Hardware
+    num_processes: int = 1
+    """Processes that the run was started with; it may have been resumed with others."""
     platform: str = ""
     git_commit: str | None = None
     min_pixels: int | None = None

@@ -174,8 +174,10 @@ class StepRow(Row):
     num_tokens: int | None = None
     """Completion tokens of the step."""
     seconds: dict[str, Measure] = Field(default_factory=dict[str, float | None])
-    """Wall time by phase: ``rollout``, ``reference``, ``judge``, ``training``, ``total``."""
+    """Wall time of the writer by phase: ``rollout``, ``reference``, ``judge``, ``waiting`` for
+    other processes, ``training``, ``total``."""
     peak_memory_gib: Measure = None
+    """Of the writer, so far."""
 
 
 class CompletionRow(Row):

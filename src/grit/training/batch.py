@@ -45,6 +45,7 @@ class Batch:
         weights: What each completion's token sum is multiplied by; 0 leaves it out.
         reference: Reference log-probabilities, each (token,); None without a KL.
         old: Log-probabilities when the batch was sampled; filled by the first update.
+        own: Places of the completions that this process learns from: whole groups.
     """
 
     groups: list[Group]
@@ -53,6 +54,12 @@ class Batch:
     weights: list[float]
     reference: list[Tensor] | None
     old: list[Tensor | None]
+    own: slice
+
+    def to_learn_from(self) -> list[bool]:
+        """Whether each completion teaches this process: its own ones that weigh anything."""
+        own = range(len(self.weights))[self.own]
+        return [weight > 0.0 and place in own for place, weight in enumerate(self.weights)]
 
 
 def micro_batches(

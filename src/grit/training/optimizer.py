@@ -65,6 +65,11 @@ class Optimizer:
             eps=config.eps,
         )
 
+    @property
+    def masters(self) -> list[nn.Parameter]:
+        """What gradients are summed in, in the network's order."""
+        return list(self._masters.values())
+
     def collect(self) -> None:
         """Add the network's gradients to those of the masters, in float32, and clear them."""
         for name, weight in self._weights.items():
@@ -81,8 +86,7 @@ class Optimizer:
         Returns:
             The norm of the gradients before clipping. When it is not finite, nothing moves.
         """
-        masters = list(self._masters.values())
-        norm = float(nn.utils.clip_grad_norm_(masters, self._config.max_grad_norm))
+        norm = float(nn.utils.clip_grad_norm_(self.masters, self._config.max_grad_norm))
         if math.isfinite(norm):
             for group in self._adamw.param_groups:
                 group["lr"] = rate

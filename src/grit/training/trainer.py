@@ -3,73 +3,28 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from grit.config.group import GroupConfig
-from grit.config.loss import LossConfig
-from grit.config.optimizer import OptimizerConfig
-from grit.config.training import TrainingConfig
-from grit.errors import TrainingStoppedError, UnscoredRateError
+from grit.errors import OtherProcessError, TrainingStoppedError, UnscoredRateError
 from grit.policy.policy import Policy
 from grit.policy.prefix import detached
 from grit.policy.reference import Reference
+from grit.processes.processes import ALONE, Processes, share_of
 from grit.rollout.group import Group, Prompt, RolloutEngine
-from grit.training.advantages import Deviation, group_advantages
+from grit.training.advantages import group_advantages
 from grit.training.batch import Batch, MicroBatch, micro_batches
-from grit.training.loss import completion_weights, token_loss
+from grit.training.loss import completion_weights
 from grit.training.optimizer import Optimizer, rate_at
+from grit.training.part_loss import FIGURES, part_loss
 from grit.training.sampler import PromptSampler
 from grit.training.scoring import ScoredGroup, Scorer, rewards_of
+from grit.training.sharing import all_figures, all_groups, all_old, all_reference
+from grit.training.step import Clock, StepResult, TrainerConfig
 
-__all__ = ["StepResult", "Trainer", "TrainerConfig"]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainerConfig:
-    """The parts of a recipe that the trainer reads.
-
-    Args:
-        deviation: What advantages are divided by.
-        epsilon: Added to it, in reward units.
-        temperature: At which completions are sampled and log-probabilities taken.
-    """
-
-    group: GroupConfig
-    loss: LossConfig
-    optimizer: OptimizerConfig
-    training: TrainingConfig
-    deviation: Deviation
-    epsilon: float
-    temperature: float
-
-
-@dataclass(slots=True)
-class StepResult:
-    """What one step did, for the records.
-
-    Args:
-        scored: Every group with its traces, verdicts and scores.
-        batch: What was learned from, old and reference log-probabilities included.
-        sums: Weighted sums over the step of ``loss``, ``policy_loss``, ``kl`` and ``clipped``.
-        seconds: Wall time by phase.
-        stopped: Why training cannot go on after this step, though some of its updates were made.
-    """
-
-    step: int
-    epoch: float
-    rate: float
-    scored: list[ScoredGroup]
-    batch: Batch
-    grad_norm: float = 0.0
-    sums: dict[str, float] = field(default_factory=dict[str, float])
-    seconds: dict[str, float] = field(default_factory=dict[str, float])
-    stopped: TrainingStoppedError | None = None
+__all__ = ["Trainer"]
 
 
 class Trainer:
@@ -83,6 +38,7 @@ class Trainer:
         prompts: One per sample, made ready once.
         optimizer: Moves the policy's trainable weights.
         config: How.
+        processes: Who make each step together, a share of its groups each.
     """
 
     def __init__(
@@ -94,6 +50,7 @@ class Trainer:
         prompts: Sequence[Prompt],
         optimizer: Optimizer,
         config: TrainerConfig,
+        processes: Processes = ALONE,
     ) -> None:
         self._policy = policy
         self._reference = reference
@@ -102,6 +59,7 @@ class Trainer:
         self._prompts = prompts
         self._optimizer = optimizer
         self._config = config
+        self._processes = processes
         self._sampler = PromptSampler(
             len(prompts), config.group.prompts_per_step, config.training.seed
         )
@@ -114,7 +72,7 @@ class Trainer:
         Args:
             first: First step to make; steps count from 1.
             on_step: Told of every step when it is done.
-            should_stop: Asked after every step.
+            should_stop: Asked after every step; all processes must answer alike.
 
         Returns:
             The last step that was made.
@@ -123,6 +81,7 @@ class Trainer:
             UnscoredRateError: If too many completions of a step could not be judged.
             TrainingStoppedError: If the loss or its gradient is not finite. A step none of whose
                 updates was made is not told to ``on_step``; one with some of them made is.
+            OtherProcessError: If another process has failed.
         """
         step = first - 1
         for step in range(first, self._config.training.steps + 1):
@@ -136,20 +95,24 @@ class Trainer:
 
     def step(self, step: int) -> StepResult:
         """One step: sample, judge, compare within groups, and learn."""
-        config, clock = self._config, _Clock()
+        config, processes, clock = self._config, self._processes, Clock()
         prompts = self._prompts_of(step)
+        share = share_of(len(prompts), processes)
         with clock("rollout"):
-            groups = self._engine.roll_out(prompts, size=config.group.size, step=step)
+            groups = self._engine.roll_out(prompts[share], size=config.group.size, step=step)
         pending = self._scorer.start(groups)  # judging runs while the device works
         with clock("reference"):
             reference = self._reference_logprobs(groups)
         with clock("judge"):
-            scored = pending.result()
+            own = pending.result()
+        with clock("waiting"):  # for the slowest process
+            scored = all_groups(processes, prompts, own)
+            reference = all_reference(processes, reference)
         self._refuse_unscored(step, rewards_of(scored))
         advantages = group_advantages(
             rewards_of(scored), eps=config.epsilon, deviation=config.deviation
         )
-        batch = self._batch(scored, advantages, reference)
+        batch = self._batch(scored, advantages, reference, share)
         result = StepResult(
             step, self._sampler.epoch(step), self._rate(step), scored, batch, seconds=clock.seconds
         )
@@ -157,7 +120,7 @@ class Trainer:
             for number in range(config.loss.updates_per_batch):
                 try:
                     self._update(result)
-                except TrainingStoppedError as error:
+                except (TrainingStoppedError, OtherProcessError) as error:
                     if number == 0:
                         raise
                     # Weights have moved: to make this step again would count its updates twice.
@@ -203,10 +166,15 @@ class Trainer:
         return [found[place] for place in range(len(tokens))]
 
     def _batch(
-        self, scored: list[ScoredGroup], advantages: Tensor, reference: list[Tensor] | None
+        self,
+        scored: list[ScoredGroup],
+        advantages: Tensor,
+        reference: list[Tensor] | None,
+        share: slice,
     ) -> Batch:
         groups = [each.group for each in scored]
         completions = [completion for group in groups for completion in group.completions]
+        size = self._config.group.size
         judged = ~rewards_of(scored).isnan()
         # A group with one scored completion has nothing to compare it with, and teaches nothing.
         counts = (judged & (judged.sum(dim=1, keepdim=True) >= 2)).flatten().tolist()
@@ -225,13 +193,14 @@ class Trainer:
             weights=weights,
             reference=reference,
             old=[None] * len(completions),
+            own=slice(share.start * size, share.stop * size),
         )
 
     def _update(self, result: StepResult) -> None:
         """One update of the weights from the whole batch, micro-batch by micro-batch."""
         batch = result.batch
-        sums: dict[str, float] = {"loss": 0.0, "policy_loss": 0.0, "kl": 0.0, "clipped": 0.0}
-        for micro in self._micro_batches(batch.groups, [weight > 0.0 for weight in batch.weights]):
+        sums = dict.fromkeys(FIGURES, 0.0)
+        for micro in self._micro_batches(batch.groups, batch.to_learn_from()):
             states = self._policy.run_prompts(micro.prompts)
             leaves, pairs = detached(states)
             for part in micro.parts:
@@ -241,15 +210,18 @@ class Trainer:
                     [batch.tokens[place] for place in part.places],
                     temperature=self._config.temperature,
                 )
-                loss = self._part_loss(batch, part.places, logprobs, sums)
-                loss.backward()
+                part_loss(batch, part.places, logprobs, sums, self._config.loss).backward()
             # Gradients of all branches have met at the prefix; one pass takes them on from there.
             met = [(state, leaf.grad) for state, leaf in pairs if state.requires_grad]
             met = [(state, grad) for state, grad in met if grad is not None]
             if met:
                 torch.autograd.backward([state for state, _ in met], [grad for _, grad in met])
             self._optimizer.collect()
-        result.sums = sums
+        # Each process has learned from its own completions. They meet before weights move, and not
+        # again before the step is in the records: one that is gone cannot leave it half made.
+        self._processes.sum_gradients(self._optimizer.masters)
+        result.sums = sums = all_figures(self._processes, sums)
+        batch.old = all_old(self._processes, batch)
         result.grad_norm = self._optimizer.step(result.rate)
         if not math.isfinite(result.grad_norm) or not math.isfinite(sums["loss"]):
             raise TrainingStoppedError(
@@ -257,46 +229,6 @@ class Trainer:
                 f"{result.grad_norm:g}; this update moved nothing. Lower optimizer.lr, or look at "
                 "the step's completions"
             )
-
-    def _part_loss(
-        self,
-        batch: Batch,
-        places: Sequence[int],
-        logprobs: Sequence[Tensor],
-        sums: dict[str, float],
-    ) -> Tensor:
-        config = self._config.loss
-        high = config.clip_epsilon if config.clip_epsilon_high is None else config.clip_epsilon_high
-        for place, now in zip(places, logprobs, strict=True):
-            if batch.old[place] is None:
-                # The first update is made by the policy that sampled: its ratio is exactly 1.
-                batch.old[place] = now.detach()
-        lengths = torch.tensor([len(now) for now in logprobs], device=self._policy.device)
-
-        def spread(values: Sequence[float]) -> Tensor:
-            chosen = torch.tensor([values[place] for place in places], dtype=torch.float32)
-            return chosen.to(lengths.device).repeat_interleave(lengths)
-
-        def joined(rows: Sequence[Tensor | None]) -> Tensor:
-            return torch.cat([row for place in places if (row := rows[place]) is not None])
-
-        each = token_loss(
-            torch.cat(list(logprobs)),
-            joined(batch.old),
-            None if batch.reference is None else joined(batch.reference),
-            spread(batch.advantages),
-            clip_low=config.clip_epsilon,
-            clip_high=high,
-            beta=config.beta,
-        )
-        weights = spread(batch.weights)
-        loss = (weights * each.loss).sum()
-        kl = float((weights * each.kl.detach()).sum())
-        sums["loss"] += float(loss.detach())
-        sums["kl"] += kl
-        sums["policy_loss"] += float(loss.detach()) - config.beta * kl
-        sums["clipped"] += float((weights * each.clipped).sum())
-        return loss
 
     def _refuse_unscored(self, step: int, rewards: Tensor) -> None:
         share = float(rewards.isnan().double().mean())
@@ -307,16 +239,3 @@ class Trainer:
                 f"training.max_unscored_rate {limit:.0%}; mend the judge and resume, or raise the "
                 "limit"
             )
-
-
-class _Clock:
-    """Seconds by phase."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, phase: str) -> Iterator[None]:
-        began = time.perf_counter()
-        yield
-        self.seconds[phase] = time.perf_counter() - began

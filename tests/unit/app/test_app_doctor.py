@@ -37,8 +37,8 @@ def test_a_whole_folder_on_this_machine_has_nothing_broken(tiny_folder, tmp_path
     findings = examine(recipe)
     assert not [finding for finding in findings if finding.state is State.BROKEN]
     assert [finding.subject for finding in findings] == [
-        "torch", "device", "number format", "attention", "image backend", "model folder", "memory",
-        "disk", "judge",
+        "torch", "device", "processes", "number format", "attention", "image backend",
+        "model folder", "memory", "disk", "judge",
     ]  # fmt: skip
     assert torch.__version__ in findings[0].detail
     assert not (tmp_path / "run").exists()
@@ -125,3 +125,20 @@ def test_the_command_ends_with_1_when_something_is_broken_and_prints_the_fix(
     text = capsys.readouterr().out
     assert "broken  model folder" in text
     assert "fix: copy it" in text
+
+
+@pytest.mark.parametrize(
+    ("size", "state", "words"),
+    [
+        ("1", State.GOOD, "1, for the 4 groups"),
+        ("2", State.GOOD, "2, with 2 groups of a step each"),
+        ("3", State.WARNING, "3: 1 have 2 groups of a step, and the others, with 1, wait"),
+        ("5", State.BROKEN, "5, and a step has 4 groups"),
+    ],
+)
+def test_processes_are_those_that_the_launcher_started(monkeypatch, size, state, words):
+    for name, value in (("WORLD_SIZE", size), ("RANK", "0"), ("LOCAL_RANK", "0")):
+        monkeypatch.setenv(name, value)
+    finding = only("processes", group={"prompts_per_step": 4})
+    assert (finding.state, words in finding.detail) == (state, True)
+    assert bool(finding.fix) == (state is not State.GOOD)

@@ -67,12 +67,14 @@ def backward_unsplit(model):
     return gradients_of(model)
 
 
-@pytest.mark.parametrize("temperature", [1.0, 0.7])
+@pytest.mark.parametrize(
+    ("temperature", "way"), [(1.0, "shared"), (0.7, "shared"), (1.0, "repeated")]
+)
 def test_logprobs_over_the_shared_prefix_are_those_of_the_plain_forward(
-    tiny_model, tiny_folder, temperature
+    tiny_model, tiny_folder, temperature, way
 ):
     owners, completions = completions_of(tiny_model)
-    policy = Policy(tiny_model)
+    policy = Policy(load(tiny_folder, prefix_attention=way))
     with torch.no_grad():
         ours = policy.logprobs(
             policy.run_prompts(prompts_of(tiny_model)), owners, completions, temperature=temperature
@@ -179,11 +181,12 @@ def test_states_of_a_list_of_completions_are_those_of_the_padded_tensor(tiny_mod
     assert torch.equal(of_list, of_tensor)
 
 
+@pytest.mark.parametrize("way", ["shared", "repeated"])
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_gradients_through_the_shared_prefix_are_those_of_the_plain_forward(
-    tiny_model, tiny_folder, checkpointing
+    tiny_model, tiny_folder, checkpointing, way
 ):
-    model = load(tiny_folder, gradient_checkpointing=checkpointing)
+    model = load(tiny_folder, gradient_checkpointing=checkpointing, prefix_attention=way)
     model.network.requires_grad_(True)
     ours = backward_unsplit(model)
     tiny_model.network.requires_grad_(True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-import grit.training.trainer as trainer_module
+import grit.training.part_loss as part_loss_module
 from grit.config.group import GroupConfig
 from grit.config.loss import LossConfig
 from grit.config.optimizer import OptimizerConfig
@@ -27,7 +27,8 @@ from grit.rollout.group import Prompt
 from grit.rollout.local import LocalEngine, Sampling
 from grit.training.optimizer import Optimizer
 from grit.training.scoring import Scorer
-from grit.training.trainer import Trainer, TrainerConfig
+from grit.training.step import TrainerConfig
+from grit.training.trainer import Trainer
 from tiny_qwen import (
     SIZES_AND_QUESTIONS,
     all_plain_inputs,
@@ -208,8 +209,8 @@ def test_a_second_update_on_the_same_batch_has_a_ratio_that_is_not_one(bench, mo
         ratios.append((now.detach() - old).exp())
         return plain_loss(now, old, *rest, **settings)
 
-    plain_loss = trainer_module.token_loss
-    monkeypatch.setattr(trainer_module, "token_loss", watching)
+    plain_loss = part_loss_module.token_loss
+    monkeypatch.setattr(part_loss_module, "token_loss", watching)
     ours = bench(
         loss={"updates_per_batch": 2}, training={"micro_batch_groups": 3}, optimizer={"lr": 100.0}
     )
@@ -287,14 +288,14 @@ def test_a_loss_that_is_not_finite_stops_and_nothing_has_moved(bench):
 def test_a_step_that_breaks_after_its_first_update_counts_as_made_and_ends_the_run(
     bench, monkeypatch
 ):
-    plain_loss, calls = trainer_module.token_loss, []
+    plain_loss, calls = part_loss_module.token_loss, []
 
     def broken_from_the_second_update_on(*arguments, **settings):
         calls.append(1)
         loss = plain_loss(*arguments, **settings)
         return loss if len(calls) == 1 else loss._replace(loss=loss.loss * math.nan)
 
-    monkeypatch.setattr(trainer_module, "token_loss", broken_from_the_second_update_on)
+    monkeypatch.setattr(part_loss_module, "token_loss", broken_from_the_second_update_on)
     ours = bench(loss={"updates_per_batch": 3}, training={"micro_batch_groups": 3})
     kept = []
     with pytest.raises(TrainingStoppedError, match="step 1 is nan"):
@@ -356,7 +357,7 @@ def test_a_run_makes_the_steps_that_are_left_and_stops_when_asked(bench):
 
 def test_seconds_are_told_by_phase(bench):
     seconds = bench().step().seconds
-    assert list(seconds) == ["rollout", "reference", "judge", "training", "total"]
+    assert list(seconds) == ["rollout", "reference", "judge", "waiting", "training", "total"]
     assert seconds["total"] == pytest.approx(sum(list(seconds.values())[:-1]))
 
 

@@ -25,7 +25,7 @@ def tiny_folder(tmp_path_factory):
     return build_folder(tmp_path_factory.mktemp("tiny") / "qwen")
 
 
-@pytest.fixture(scope="session", params=["qwen2_5_vl", "qwen3_vl", "internvl"])
+@pytest.fixture(scope="session", params=["qwen2_5_vl", "qwen3_vl", "internvl", "internvl3_5"])
 def family_folder(request, tmp_path_factory):
     """A random tiny model of each family in turn; only read it, copy it to change it."""
     from tiny_models import build_folder

@@ -29,7 +29,8 @@ import grit.models
 import tiny_qwen
 from tiny_qwen import SIZES_AND_QUESTIONS, painted
 
-FAMILIES = ("qwen2_5_vl", "qwen3_vl", "internvl")
+FAMILIES = ("qwen2_5_vl", "qwen3_vl", "internvl", "internvl3_5")
+"""Every family; InternVL also as 3.5, whose language model is a Qwen3."""
 
 BUILTIN = Path(grit.models.__file__).parent / "builtin"
 
@@ -65,7 +66,13 @@ def build_folder(word: str, folder: Path) -> Path:
     folder.mkdir(parents=True)
     tokenizer = AutoTokenizer.from_pretrained(BUILTIN)
     torch.manual_seed(7)
-    network = (_build_qwen3 if word == "qwen3_vl" else _build_internvl)(tokenizer, folder)
+    if word == "qwen3_vl":
+        network = _build_qwen3(tokenizer, folder)
+    else:
+        text = {"model_type": "qwen2"}
+        if word == "internvl3_5":
+            text = {"model_type": "qwen3", "head_dim": 16}
+        network = _build_internvl(tokenizer, folder, text)
     ids = tokenizer.get_vocab()
     network.generation_config.eos_token_id = [ids["<|im_end|>"], ids["<|endoftext|>"]]
     network.generation_config.pad_token_id = ids["<|endoftext|>"]
@@ -118,7 +125,7 @@ def _build_qwen3(tokenizer, folder: Path) -> Qwen3VLForConditionalGeneration:
     )
 
 
-def _build_internvl(tokenizer, folder: Path) -> InternVLForConditionalGeneration:
+def _build_internvl(tokenizer, folder: Path, text: dict) -> InternVLForConditionalGeneration:
     """Two text layers, a tower that sees each tile by itself; up to six tiles and the whole."""
     named = {
         "start_image_token": "<img>",
@@ -142,7 +149,7 @@ def _build_internvl(tokenizer, folder: Path) -> InternVLForConditionalGeneration
         InternVLConfig(
             text_config={
                 **_TEXT,
-                "model_type": "qwen2",
+                **text,
                 "num_hidden_layers": 2,
                 "vocab_size": len(tokenizer),
                 "eos_token_id": ids["<|im_end|>"],

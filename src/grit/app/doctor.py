@@ -120,7 +120,11 @@ def _processes(recipe: Recipe) -> Finding:
 
 def _dtype(model: ModelConfig) -> Finding:
     on_gpu = torch.cuda.is_available() and model.device != "cpu"
-    if model.dtype == "bfloat16" and on_gpu and not torch.cuda.is_bf16_supported():
+    if (
+        model.dtype == "bfloat16"
+        and on_gpu
+        and not torch.cuda.is_bf16_supported(including_emulation=False)
+    ):
         return Finding(
             "number format", State.BROKEN, "this GPU has no bfloat16", "set model.dtype to float32"
         )

@@ -59,6 +59,7 @@ def export_run(
         ConfigError: If there is nothing to merge.
         RunFolderError: If there is no run, no such checkpoint, or ``output`` is taken.
         ModelError: If the model or its base cannot be loaded.
+        CheckpointError: If the disk is full.
     """
     folder = RunFolder.open(run)
     chosen = choose_checkpoint(folder, step)
@@ -87,7 +88,8 @@ def export_run(
         (partial / "README.md").write_text(model_card(folder, settings, recipe), encoding="utf-8")
         written.append(settings)
 
-    write_directory(path, fill, replace=True)
+    again = "export again, or name a folder on another disk with --output"
+    write_directory(path, fill, replace=True, what="export", fix=again)
     return Exported(path, written[0])
 
 

@@ -166,23 +166,54 @@ def _load_adapter(folder: Path, config: ModelConfig, settings: ModelSettings) ->
     found: dict[str, Any] = {"path": settings.base, "revision": settings.base_revision}
     if config.chat_template is None and template.is_file():
         found["chat_template"] = template
-    model = load_model(config.model_copy(update=found))
-    if settings.base_weights is not None and settings.dtype == config.dtype:
-        now = fingerprint(model.network)
-        if now != settings.base_weights:
-            raise ModelError(
-                f"the adapter {folder} was trained on other weights than {settings.base} holds "
-                f"now ({settings.base_weights}, not {now}); give it back its base, or export its "
-                "run again with --merge"
-            )
+    config = config.model_copy(update=found)
+    model = load_model(config)
+    _refuse_other_base(folder, settings, model, config)
     load_adapter(model, folder, trainable=False)
     return model
+
+
+def _refuse_other_base(
+    folder: Path,
+    settings: ModelSettings | None,
+    model: LoadedModel,
+    config: ModelConfig,
+    now: str | None = None,
+) -> None:
+    """An adapter belongs to its base; in another number format the weights cannot be compared.
+
+    Args:
+        folder: The adapter's.
+        settings: The folder's.
+        model: The base, without the adapter.
+        config: What it was loaded by.
+        now: Its fingerprint, where it is known already.
+
+    Raises:
+        ModelError: If the base is of another family, or its weights are others than in training.
+    """
+    if settings is None:
+        return
+    if settings.family != model.family.word:
+        raise ModelError(
+            f"the adapter {folder} was trained on a model of the family {settings.family}, and "
+            f"{config.path} is of the family {model.family.word}; give it back its base"
+        )
+    if settings.base_weights is None or settings.dtype != config.dtype:
+        return
+    now = fingerprint(model.network) if now is None else now
+    if now != settings.base_weights:
+        raise ModelError(
+            f"the adapter {folder} was trained on other weights than {config.path} holds now "
+            f"({settings.base_weights}, not {now}); give it back its base"
+        )
 
 
 def _load_folder(folder: Path, config: ModelConfig, source: str) -> LoadedModel:
     if (folder / ADAPTER_FILE).is_file():
         base = config if config.lora is not None else _base_of(folder, config)
         model = load_model(base)
+        _refuse_other_base(folder, checked_settings(folder), model, base)
         load_adapter(model, folder, trainable=False)
         return model
     at = _at(folder) if folder.is_dir() else {"path": source}
@@ -211,8 +242,12 @@ def _adapted(
     seed: int,
     stop: str,
 ) -> Learner:
+    # Before the adapter: it renames what it wraps.
+    base_weights = fingerprint(base.network)
     if checkpoint is not None:
-        adapter: Any = load_adapter(base, checkpoint / MODEL_FOLDER, trainable=True)
+        folder = checkpoint / MODEL_FOLDER
+        _refuse_other_base(folder, checked_settings(folder), base, config, base_weights)
+        adapter: Any = load_adapter(base, folder, trainable=True)
     else:
         assert config.lora is not None
         with torch.random.fork_rng():
@@ -223,7 +258,10 @@ def _adapted(
 
     def save(folder: Path) -> None:
         save_adapter(base, adapter, folder)
-        write_settings(folder, settings_of(base, config, stop=stop, weights="adapter"))
+        settings = settings_of(
+            base, config, stop=stop, weights="adapter", base_weights=base_weights
+        )
+        write_settings(folder, settings)
 
     return Learner(policy, reference, _trainable(base), save)
 

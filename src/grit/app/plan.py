@@ -101,6 +101,10 @@ def dimensions_of(config: Mapping[str, Any], model: ModelConfig, source: str) ->
             f"{source} is of the family {word}, which grit does not know; set model.path to a "
             f"model of one that it knows: {', '.join(sorted(FAMILIES))}"
         )
+    # Where InternVL's configuration is silent, its text's word holds, as it does in the checkpoint.
+    text_alone = settings.get("text_config") or {}
+    if "tie_word_embeddings" in text_alone:
+        settings.setdefault("tie_word_embeddings", text_alone["tie_word_embeddings"])
     try:
         made = AutoConfig.for_model(word, **settings)
         with torch.device("meta"):

@@ -50,6 +50,8 @@ class AskCommand:
     """Override the limits of a model that was trained under others; its boxes will shift."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the model computes."""
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Number format that it computes in."""
 
 
 def run(arguments: list[str]) -> int:
@@ -79,6 +81,7 @@ def run(arguments: list[str]) -> int:
         max_pixels=command.max_pixels,
         force_pixel_limits=command.force_pixel_limits,
         device=command.device,
+        dtype=command.dtype,
     )
     quiet_libraries()
     answered = ask_source(

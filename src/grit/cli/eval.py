@@ -52,6 +52,8 @@ class EvalCommand:
     """Override the limits of a model that was trained under others; its boxes will shift."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the model computes."""
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Number format that it computes in."""
     resume: bool = False
     """Keep the rows that stand there and ask only what is missing."""
     overwrite: bool = False
@@ -89,6 +91,7 @@ def run(arguments: list[str]) -> int:
         max_pixels=command.max_pixels,
         force_pixel_limits=command.force_pixel_limits,
         device=command.device,
+        dtype=command.dtype,
     )
     with open_processes(command.device) as processes:
         path, summaries = evaluate_source(

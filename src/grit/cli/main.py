@@ -68,7 +68,7 @@ usage: grit COMMAND [ARGUMENTS]
 
 examples:
   grit demo
-  grit train recipes/paper.yaml --model.path Qwen/Qwen2.5-VL-3B-Instruct --data.train mine.jsonl
+  grit train recipes/lora-24gb.yaml --data.train mine.jsonl --output runs/mine
   grit train base.yaml mine.yaml --group.size 8       files from left to right, then flags
   grit data check mine.jsonl
   grit ask photo.jpg "How many dogs are there?"

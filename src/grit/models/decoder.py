@@ -37,6 +37,11 @@ class DecoderFamily(ABC):
         """
         return load_weights(self.network_class, path, **keywords)
 
+    def processor_settings(self, network: nn.Module) -> dict[str, Any]:
+        """Nothing: tokenizer and image processor say it all."""
+        del network
+        return {}
+
     def decoder_layers(self, network: nn.Module) -> Sequence[nn.Module]:
         """The layers of the decoder, in order."""
         return cast(Any, network).model.language_model.layers

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -101,6 +103,20 @@ class Family(Protocol):
 
     def with_pixel_limits(self, image_processor: Any, limits: PixelLimits) -> Any:
         """The same processor under other limits."""
+        ...
+
+    def patch_settings(
+        self, network: nn.Module, image_processor: Any
+    ) -> dict[str, tuple[object, object]]:
+        """How each side says that a picture is cut into patches, by the image processor's words.
+
+        Returns:
+            What the image processor says and what the network was made for; they must agree.
+        """
+        ...
+
+    def processor_settings(self, network: nn.Module) -> dict[str, Any]:
+        """What transformers' processor class is told beyond tokenizer and image processor."""
         ...
 
     def prepare(self, model: LoadedModel, picture: Image.Image, text: str) -> PromptInputs:
@@ -240,6 +256,15 @@ class LoadedModel:
                 f"{num_tokens} or more where the model has as many positions"
             )
         return inputs
+
+    def save_processing(self, folder: Path) -> None:
+        """Write all that makes prompts, as transformers' processor classes read it."""
+        self.tokenizer.save_pretrained(folder)
+        self.image_processor.save_pretrained(folder)
+        settings = self.family.processor_settings(self.network)
+        if settings:
+            text = json.dumps(settings, indent=2) + "\n"
+            (folder / "processor_config.json").write_text(text, encoding="utf-8")
 
     def read(self, tokens: Sequence[int]) -> str:
         """The text of a completion: what the model said, end tokens and their like left out."""

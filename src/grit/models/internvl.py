@@ -73,6 +73,22 @@ class InternVL(DecoderFamily):
         changed.min_patches, changed.max_patches = fewest, most
         return changed
 
+    def patch_settings(
+        self, network: nn.Module, image_processor: Any
+    ) -> dict[str, tuple[object, object]]:
+        """A tile has the size that the tower has places for."""
+        size = image_processor.size
+        tile = tuple(int(side) for side in cast(Any, network).config.vision_config.image_size)
+        return {"size": ((int(size["height"]), int(size["width"])), tile)}
+
+    def processor_settings(self, network: nn.Module) -> dict[str, Any]:
+        """Tokens of a tile, which transformers takes for 256 where nothing says otherwise."""
+        config = cast(Any, network).config
+        return {
+            "processor_class": "InternVLProcessor",
+            "image_seq_length": _tile_tokens(config, config.vision_config.image_size),
+        }
+
     def prepare(self, model: LoadedModel, picture: Image.Image, text: str) -> PromptInputs:
         """Tokens and pixels of one prompt whose text has one image placeholder.
 
@@ -84,8 +100,9 @@ class InternVL(DecoderFamily):
             getattr(model.tokenizer, name, spelled)
             for name, spelled in (("start_image_token", "<img>"), ("end_image_token", "</img>"))
         )
+        tokens = _tile_tokens(cast(Any, model.network).config, pixels.shape[-2:])
         input_ids, image_mask = place_picture(
-            model, text, len(pixels) * _tile_tokens(model), before=start, after=end
+            model, text, len(pixels) * tokens, before=start, after=end
         )
         return PromptInputs(
             text=text,
@@ -130,9 +147,11 @@ def _tile_area(image_processor: Any) -> int:
     return int(size["height"]) * int(size["width"])
 
 
-def _tile_tokens(model: LoadedModel) -> int:
-    """Features that the tower makes of a tile: its patches, merged on each side."""
-    config, size = cast(Any, model.network).config, model.image_processor.size
-    height, width = config.vision_config.patch_size
+def _tile_tokens(config: Any, size: Sequence[int]) -> int:
+    """Features that the tower makes of a tile of (height, width): patches, merged on each side."""
     merged = config.downsample_ratio
-    return int(size["height"] // height * merged) * int(size["width"] // width * merged)
+    rows, columns = (
+        int(side // patch * merged)
+        for side, patch in zip(size, config.vision_config.patch_size, strict=True)
+    )
+    return rows * columns

@@ -38,6 +38,7 @@ def load_model(config: ModelConfig) -> LoadedModel:
     Raises:
         ModelError: If something is missing, foreign, or does not fit together.
     """
+    device = _device(config)
     path = str(BUILTIN_FOLDER) if config.path == BUILTIN else config.path
     if _is_local(path):
         path = str(Path(path).expanduser())
@@ -71,6 +72,7 @@ def load_model(config: ModelConfig) -> LoadedModel:
             "model.chat_template to a Jinja file"
         )
     _check_vocabulary(config.path, family, network, tokenizer)
+    _check_patches(config.path, family, network, processor)
     limits = family.pixel_limits(processor)
     wanted = PixelLimits(
         limits.min_pixels if config.min_pixels is None else config.min_pixels,
@@ -85,7 +87,6 @@ def load_model(config: ModelConfig) -> LoadedModel:
     if config.gradient_checkpointing:
         checkpoint_layers(family.decoder_layers(network))
         checkpoint_layers(family.tower_layers(network))
-    device = _device(config.device)
     network.requires_grad_(False).eval().to(device)
     shares = config.prefix_attention == "shared" or (
         config.prefix_attention == "auto" and config.attention == "sdpa" and device.type == "cpu"
@@ -109,8 +110,7 @@ def load_model(config: ModelConfig) -> LoadedModel:
 def save_model(model: LoadedModel, folder: Path) -> None:
     """Write a folder that ``load_model`` and plain transformers read, pixel limits included."""
     model.network.save_pretrained(folder)  # pyright: ignore[reportCallIssue]
-    model.tokenizer.save_pretrained(folder)
-    model.image_processor.save_pretrained(folder)
+    model.save_processing(folder)
 
 
 def _is_local(path: str) -> bool:
@@ -183,6 +183,16 @@ def _check_vocabulary(
         )
 
 
+def _check_patches(source: str, family: Family, network: nn.Module, processor: Any) -> None:
+    """Pictures must be cut as the network was made for: another grid still runs, and sees noise."""
+    for name, (ours, wanted) in family.patch_settings(network, processor).items():
+        if ours != wanted:
+            raise ModelError(
+                f"the image processor of {source} has {name} {ours}, and its network was made for "
+                f"{wanted}; take preprocessor_config.json and config.json from one checkpoint"
+            )
+
+
 def _max_prompt_tokens(config: ModelConfig, network: nn.Module) -> int:
     """The recipe's limit, else the positions that the model has.
 
@@ -209,9 +219,16 @@ def _stop_ids(network: nn.Module, tokenizer: PreTrainedTokenizerBase) -> tuple[i
     return tuple(sorted(set(ids)))
 
 
-def _device(word: str) -> torch.device:
-    if word == "cuda" and not torch.cuda.is_available():
+def _device(config: ModelConfig) -> torch.device:
+    """Where the model computes, if it can do so there in its number format."""
+    there = torch.cuda.is_available()
+    if config.device == "cuda" and not there:
         raise ModelError("model.device is cuda, and torch finds no GPU; set model.device to auto")
-    if word == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(word)
+    if config.device == "cpu" or not there:
+        return torch.device("cpu")
+    if config.dtype == "bfloat16" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise ModelError(
+            f"model.dtype is bfloat16, and {torch.cuda.get_device_name()} does not compute in it; "
+            "set model.dtype to float32, or model.device to cpu"
+        )
+    return torch.device("cuda")

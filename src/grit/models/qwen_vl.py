@@ -50,6 +50,20 @@ class QwenVL(DecoderFamily):
         changed.size = {"shortest_edge": limits.min_pixels, "longest_edge": limits.max_pixels}
         return changed
 
+    def patch_settings(
+        self, network: nn.Module, image_processor: Any
+    ) -> dict[str, tuple[object, object]]:
+        """Sides of patches, in space and time, and how many are merged."""
+        vision = cast(Any, network).config.vision_config
+        return {
+            "patch_size": (image_processor.patch_size, vision.patch_size),
+            "temporal_patch_size": (
+                image_processor.temporal_patch_size,
+                vision.temporal_patch_size,
+            ),
+            "merge_size": (image_processor.merge_size, vision.spatial_merge_size),
+        }
+
     def prepare(self, model: LoadedModel, picture: Image.Image, text: str) -> PromptInputs:
         """Tokens and pixels of one prompt whose text has one image placeholder.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
@@ -29,4 +29,17 @@ def load_weights(network_class: Any, path: str, **keywords: Any) -> nn.Module:
             f"the weights of {path} lack {len(missing)} of the tensors that its config.json "
             f"asks for, such as {missing[0]}; take config.json and weights from one checkpoint"
         )
+    _say_what_is_tied(network)
     return network
+
+
+def _say_what_is_tied(network: Any) -> None:
+    """Let the configuration say that embedding and output differ where the checkpoint has both.
+
+    transformers 4's InternVL checkpoints say so in ``text_config`` alone, and transformers 5 takes
+    the outer default, which is true. It loads both matrices all the same; what is saved with that
+    word would be tied by others.
+    """
+    embedding = cast(nn.Module, network.get_input_embeddings()).weight
+    if network.config.tie_word_embeddings and network.lm_head.weight is not embedding:
+        network.config.tie_word_embeddings = False

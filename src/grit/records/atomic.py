@@ -14,6 +14,9 @@ from grit.errors import CheckpointError, GritError, RunFolderError
 
 __all__ = ["atomic_write_bytes", "atomic_write_text", "remove_leftovers", "write_directory"]
 
+RESUME = "resume the run with --resume"
+"""What to do after a run met a full disk."""
+
 _LEFTOVER = ".tmp"
 _DISPLACED = ".displaced"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -37,7 +40,7 @@ def atomic_write_bytes(path: Path, content: bytes) -> None:
         RunFolderError: If the disk is full; the old file is left as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _cleared_up(path, RunFolderError, what="file"):
+    with _cleared_up(path, RunFolderError, what="file", fix=RESUME):
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_LEFTOVER)
         temporary = Path(name)
         try:
@@ -52,7 +55,14 @@ def atomic_write_bytes(path: Path, content: bytes) -> None:
     _sync_directory(path.parent)
 
 
-def write_directory(path: Path, writer: Callable[[Path], None], *, replace: bool = False) -> None:
+def write_directory(
+    path: Path,
+    writer: Callable[[Path], None],
+    *,
+    replace: bool = False,
+    what: str = "checkpoint",
+    fix: str = RESUME,
+) -> None:
     """Write a directory of files as one piece.
 
     ``writer`` fills an empty directory beside ``path``. Every file in it is then fsynced, and the
@@ -63,6 +73,8 @@ def write_directory(path: Path, writer: Callable[[Path], None], *, replace: bool
         path: The directory to be made.
         writer: Called once with the empty directory that it is to fill.
         replace: Whether a directory that stands at ``path`` may give way.
+        what: What it is, for the error when the disk is full.
+        fix: What to do then, once there is space.
 
     Raises:
         CheckpointError: If the disk is full, or ``path`` exists and may not be replaced.
@@ -72,7 +84,7 @@ def write_directory(path: Path, writer: Callable[[Path], None], *, replace: bool
             f"{path} exists already and is not overwritten; move it away, or resume the run from it"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _cleared_up(path, CheckpointError, what="checkpoint"):
+    with _cleared_up(path, CheckpointError, what=what, fix=fix):
         temporary = Path(
             tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=_LEFTOVER)
         )
@@ -130,7 +142,7 @@ def _take_the_name(temporary: Path, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _cleared_up(path: Path, kind: type[GritError], *, what: str) -> Generator[None]:
+def _cleared_up(path: Path, kind: type[GritError], *, what: str, fix: str) -> Generator[None]:
     """Say "the disk is full" in our words, whatever library met it; pass all else on.
 
     The temporary is gone by the time the free space is measured, so the message is about the disk
@@ -148,8 +160,7 @@ def _cleared_up(path: Path, kind: type[GritError], *, what: str) -> Generator[No
         raise kind(
             f"cannot write the {what} {path}: {_first_line(failure)} ({free / 2**20:,.0f} MiB free "
             f"on that disk). What was there before is untouched. Free some space (older "
-            f"checkpoints are the largest files of a run) or lift the quota, then resume the run "
-            f"with --resume"
+            f"checkpoints are the largest files of a run) or lift the quota, then {fix}"
         ) from failure
 
 

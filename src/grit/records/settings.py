@@ -26,7 +26,7 @@ class ModelSettings(Row):
     """What training started from: a hub name, an absolute folder, or ``builtin``."""
     base_revision: str | None = None
     base_weights: str | None = None
-    """``models.fingerprint`` of the base that an exported adapter was trained on."""
+    """``models.fingerprint`` of the base that an adapter was trained on."""
     family: str
     """The model family's word."""
     weights: Literal["full", "adapter", "merged"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from contextlib import nullcontext
@@ -21,10 +22,12 @@ from grit.app.export import export_run
 from grit.app.models import load_learner, load_source
 from grit.cli.main import main
 from grit.config.evaluation import EvaluationConfig
-from grit.config.model import ModelConfig
-from grit.errors import ConfigError, ModelError, RunFolderError
+from grit.config.model import LoraConfig, ModelConfig
+from grit.errors import CheckpointError, ConfigError, ModelError, RunFolderError
 from grit.prompts.question import Mode
 from grit.records.folder import RunFolder
+from grit.records.jsonl_log import read_rows
+from grit.records.rows import EvaluationRow
 from grit.records.settings import read_settings
 from tiny_qwen import all_plain_inputs, painted, plain_inputs
 
@@ -241,3 +244,73 @@ def test_an_export_with_the_templates_text_renders_as_in_training(exports, tiny_
     ours = model.prepare(painted((112, 84)), "Where?")
     plain = plain_inputs(exports["merged"], painted((112, 84)), "Where?")
     assert torch.equal(ours.input_ids, plain["input_ids"][0])
+
+
+@pytest.fixture
+def other_base(runs, tiny_folder, tmp_path):
+    """A LoRA run whose base holds other weights now."""
+    base = shutil.copytree(tiny_folder, tmp_path / "base")
+    output = tmp_path / "run"
+    parts = {"model": {"path": str(base), "device": "cpu", **LORA}, "training": {"steps": 1}}
+    run(small_recipe(base, runs / "data" / "triplets.jsonl", output, **parts))
+    network = Qwen2_5_VLForConditionalGeneration.from_pretrained(base)
+    with torch.no_grad():
+        network.model.language_model.norm.weight.mul_(1.5)
+    network.save_pretrained(base)
+    return base, output
+
+
+def test_a_run_whose_base_was_replaced_is_neither_asked_nor_trained_on(other_base):
+    base, output = other_base
+    with pytest.raises(ModelError, match="trained on other weights than") as caught:
+        load_source(str(output), CPU)
+    assert str(base) in str(caught.value)
+    checkpoint = RunFolder(output).checkpoint(1)
+    config = ModelConfig(path=str(base), device="cpu", lora=LoraConfig(rank=4))
+    with pytest.raises(ModelError, match="trained on other weights than"):
+        load_learner(config, needs_reference=True, checkpoint=checkpoint)
+
+
+def test_an_adapter_on_a_base_of_another_family_is_refused(exports, tmp_path):
+    moved = shutil.copytree(exports["lora"], tmp_path / "moved")
+    settings = json.loads((moved / "grit.json").read_text(encoding="utf-8"))
+    settings |= {"family": "internvl", "base_weights": None}
+    (moved / "grit.json").write_text(json.dumps(settings), encoding="utf-8")
+    with pytest.raises(ModelError, match=r"family internvl, and .* of the family qwen2_5_vl"):
+        load_source(str(moved), CPU)
+
+
+def test_a_full_disk_speaks_of_the_export_and_leaves_what_stood_there(exports, runs, monkeypatch):
+    before = (exports["full"] / "grit.json").read_bytes()
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("grit.app.export.save_model", full)
+    with pytest.raises(CheckpointError) as caught:
+        export_run(runs / "full", overwrite=True)
+    message = str(caught.value)
+    assert f"cannot write the export {exports['full']}: No space left on device" in message
+    assert "name a folder on another disk with --output" in message
+    assert "--resume" not in message
+    assert (exports["full"] / "grit.json").read_bytes() == before
+
+
+def test_a_model_is_asked_and_evaluated_in_the_number_format_of_the_flag(
+    exports, runs, tmp_path, capsys
+):
+    asked = ["ask", str(runs / "data" / "0.png"), "Where?", "--model", str(exports["full"])]
+    asked += ["--max-new-tokens", "3", "--device", "cpu"]
+    data = ["--data", str(runs / "data" / "triplets.jsonl"), "--max-new-tokens", "2"]
+    found = set()
+    for dtype in ("float32", "bfloat16"):
+        drawn, output = tmp_path / f"{dtype}.png", tmp_path / dtype
+        assert main([*asked, "--dtype", dtype, "--output", str(drawn)]) == 0
+        words = ["eval", str(exports["full"]), *data, "--device", "cpu", "--dtype", dtype]
+        assert main([*words, "--output", str(output)]) == 0
+        (rows,) = RunFolder(output).evaluations.glob("*.jsonl")
+        found.add(read_rows(rows, EvaluationRow).rows[0].weights)
+    assert len(found) == 2, "the fingerprint of the weights tells their format"
+    capsys.readouterr()
+    assert main([*asked, "--dtype", "float8", "--output", str(tmp_path / "x.png")]) != 0
+    assert "float8" in capsys.readouterr().err

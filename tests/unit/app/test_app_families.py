@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from small_runs import run, small_recipe, write_triplets
+from small_runs import run, small_recipe, weights, write_triplets
 
 from grit.app.ask import ask_source
 from grit.app.models import load_source
@@ -52,3 +52,26 @@ def test_a_prompt_that_is_too_long_is_refused_at_load_with_its_sample(
     for part in ("sample", "0.png", "84×56", "30", "max_prompt_tokens"):
         assert part in str(caught.value)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("lora", [None, {"rank": 4}], ids=["full", "lora"])
+def test_a_family_trains_in_bfloat16_on_float32_masters(family_folder, triplets, tmp_path, lora):
+    """At 1e-6 a step is far below what bfloat16 can tell apart; masters and adapters move."""
+    model = {"path": str(family_folder), "device": "cpu", "dtype": "bfloat16", "lora": lora}
+    output = tmp_path / "run"
+    parts = {"training": {"steps": 2}, "optimizer": {"lr": 1e-6, "schedule": "constant"}}
+    run(small_recipe(family_folder, triplets, output, model=model, **parts))
+    assert all(row.grad_norm > 0 for row in read_rows(RunFolder(output).steps, StepRow).rows)
+    kept = weights(output)
+    saved = {name: each for name, each in kept.items() if name.startswith("model/")}
+    if lora is None:
+        assert {each.dtype for each in saved.values()} == {torch.bfloat16}
+        masters = [each for name, each in kept.items() if ":master:" in name]
+        assert {each.dtype for each in masters} == {torch.float32}
+        assert any(not torch.equal(each, each.bfloat16().float()) for each in masters)
+    else:
+        assert {each.dtype for each in saved.values()} == {torch.float32}
+        assert any(each.abs().max() > 0 for name, each in saved.items() if "lora_B" in name)
+    config = ModelConfig(path=str(family_folder), device="cpu", dtype="bfloat16")
+    taught = load_source(str(output), config).model.network
+    assert {p.dtype for n, p in taught.named_parameters() if "lora_" not in n} == {torch.bfloat16}

@@ -33,7 +33,7 @@ PUBLISHED = {
     "Qwen/Qwen3-VL-4B-Instruct": 4_437_815_808,
     "OpenGVLab/InternVL3-2B-hf": 2_088_957_440,
 }
-"""Numbers of weights, as the hub counts them in the checkpoints' safetensors."""
+"""Numbers of weights that others counted in the checkpoints; bases.yaml says where."""
 
 
 def planned(path, **parts):
@@ -278,7 +278,7 @@ def test_an_architecture_that_nobody_knows_is_named(tmp_path):
 
 
 def test_the_command_prints_parts_and_peak_and_says_when_it_does_not_fit(capsys):
-    words = ["plan", "recipes/paper.yaml", "--gpu-gib", "24", "--model.device", "cpu"]
+    words = ["plan", "recipes/grit-qwen2.5-vl-3b.yaml", "--gpu-gib", "24", "--model.device", "cpu"]
     assert main(words) == 1
     text = capsys.readouterr().out
     for part in ("reference copy", "optimiser, masters", "KV cache", "vision cache", "FLOP"):

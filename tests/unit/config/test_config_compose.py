@@ -42,7 +42,7 @@ def test_every_shipped_recipe_loads(file):
 
 
 def test_shipped_recipes_can_be_laid_over_each_other():
-    recipe = load_recipe([RECIPES / "paper.yaml", RECIPES / "lora.yaml"])
+    recipe = load_recipe([RECIPES / "grit-qwen2.5-vl-3b.yaml", RECIPES / "lora.yaml"])
     assert recipe.model.lora is not None
     assert recipe.model.path == "Qwen/Qwen2.5-VL-3B-Instruct"
     assert recipe.optimizer.lr == 2e-5

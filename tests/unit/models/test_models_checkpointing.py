@@ -7,6 +7,8 @@ import copy
 import pytest
 import torch
 
+from grit.config.model import LoraConfig
+from grit.models.adapter import add_adapter
 from grit.models.checkpointing import checkpoint_layers
 from grit.policy.policy import Policy
 from tiny_qwen import completions_of, load, prompts_of
@@ -66,3 +68,27 @@ def test_a_copy_of_a_checkpointed_layer_has_weights_of_its_own():
         layer.bias.zero_()
     assert torch.equal(copied(states), before)
     assert not torch.equal(layer(states), before)
+
+
+def test_adapters_have_the_same_gradients_with_checkpointing_as_without(family_folder):
+    """LoRA: nothing below the first adapter has a gradient that would keep a layer's graph."""
+    found = []
+    for checkpointing in (False, True):
+        model = load(family_folder, gradient_checkpointing=checkpointing)
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            add_adapter(model, LoraConfig(rank=4))
+        weights = dict(model.network.named_parameters())
+        with torch.no_grad():
+            for name, weight in weights.items():
+                if "lora_B" in name:  # zeros at the start, and lora_A would learn nothing
+                    weight.fill_(0.02)
+        rows_of(model).sum().backward()
+        found.append({n: w.grad for n, w in weights.items() if w.grad is not None})
+        assert all("lora_" in name for name in found[-1]), "the base is frozen"
+    plain, checkpointed = found
+    assert plain.keys() == checkpointed.keys()
+    assert len(plain) == sum("lora_" in name for name in weights)
+    for name, grad in plain.items():
+        torch.testing.assert_close(checkpointed[name], grad, atol=1e-5, rtol=1e-4)
+        assert grad.abs().max() > 0

@@ -11,6 +11,7 @@ The tree::
     ├── RewardError            a reward that cannot be found or breaks its protocol
     ├── RunFolderError         a run folder that is taken, torn, foreign or changed
     ├── CheckpointError        a checkpoint that cannot be written or read
+    ├── EngineError            a rollout engine that cannot start, failed, died or hangs
     ├── StoppedBySignalError   a run that was asked to stop, with a checkpoint
     └── TrainingStoppedError   a run that stopped itself, with a checkpoint
         └── UnscoredRateError  too many completions could not be judged
@@ -22,6 +23,7 @@ __all__ = [
     "CheckpointError",
     "ConfigError",
     "DataError",
+    "EngineError",
     "GritError",
     "ModelError",
     "PictureError",
@@ -68,6 +70,10 @@ class RunFolderError(GritError):
 
 class CheckpointError(GritError):
     """A checkpoint cannot be written or read."""
+
+
+class EngineError(GritError):
+    """A rollout engine of another process cannot start, failed, died or does not answer."""
 
 
 class StoppedBySignalError(GritError):

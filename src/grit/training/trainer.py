@@ -22,7 +22,7 @@ from grit.policy.reference import Reference
 from grit.rollout.group import Group, Prompt, RolloutEngine
 from grit.training.advantages import Deviation, group_advantages
 from grit.training.batch import Batch, MicroBatch, micro_batches
-from grit.training.loss import completion_weights, token_loss
+from grit.training.loss import completion_weights, importance_weights, token_loss
 from grit.training.optimizer import Optimizer, rate_at
 from grit.training.sampler import PromptSampler
 from grit.training.scoring import ScoredGroup, Scorer, rewards_of
@@ -38,6 +38,8 @@ class TrainerConfig:
         deviation: What advantages are divided by.
         epsilon: Added to it, in reward units.
         temperature: At which completions are sampled and log-probabilities taken.
+        max_importance_weight: Bound of the importance weights; None gives none, for an engine
+            that samples by the very code that learns.
     """
 
     group: GroupConfig
@@ -47,6 +49,7 @@ class TrainerConfig:
     deviation: Deviation
     epsilon: float
     temperature: float
+    max_importance_weight: float | None = None
 
 
 @dataclass(slots=True)
@@ -56,7 +59,8 @@ class StepResult:
     Args:
         scored: Every group with its traces, verdicts and scores.
         batch: What was learned from, old and reference log-probabilities included.
-        sums: Weighted sums over the step of ``loss``, ``policy_loss``, ``kl`` and ``clipped``.
+        sums: Weighted sums over the step of ``loss``, ``policy_loss``, ``kl``, ``clipped`` and
+            ``capped``, the importance weights at their bound.
         seconds: Wall time by phase.
         stopped: Why training cannot go on after this step, though some of its updates were made.
     """
@@ -225,12 +229,19 @@ class Trainer:
             weights=weights,
             reference=reference,
             old=[None] * len(completions),
+            sampler=[completion.logprobs for completion in completions],
         )
 
     def _update(self, result: StepResult) -> None:
         """One update of the weights from the whole batch, micro-batch by micro-batch."""
         batch = result.batch
-        sums: dict[str, float] = {"loss": 0.0, "policy_loss": 0.0, "kl": 0.0, "clipped": 0.0}
+        sums: dict[str, float] = {
+            "loss": 0.0,
+            "policy_loss": 0.0,
+            "kl": 0.0,
+            "clipped": 0.0,
+            "capped": 0.0,
+        }
         for micro in self._micro_batches(batch.groups, [weight > 0.0 for weight in batch.weights]):
             states = self._policy.run_prompts(micro.prompts)
             leaves, pairs = detached(states)
@@ -280,14 +291,19 @@ class Trainer:
         def joined(rows: Sequence[Tensor | None]) -> Tensor:
             return torch.cat([row for place in places if (row := rows[place]) is not None])
 
+        old, most = joined(batch.old), self._config.max_importance_weight
+        importance = torch.ones_like(old)
+        if most is not None:
+            importance = importance_weights(old, joined(batch.sampler).to(old), most=most)
         each = token_loss(
             torch.cat(list(logprobs)),
-            joined(batch.old),
+            old,
             None if batch.reference is None else joined(batch.reference),
             spread(batch.advantages),
             clip_low=config.clip_epsilon,
             clip_high=high,
             beta=config.beta,
+            importance=importance,
         )
         weights = spread(batch.weights)
         loss = (weights * each.loss).sum()
@@ -296,6 +312,8 @@ class Trainer:
         sums["kl"] += kl
         sums["policy_loss"] += float(loss.detach()) - config.beta * kl
         sums["clipped"] += float((weights * each.clipped).sum())
+        if most is not None:
+            sums["capped"] += float((weights * (importance >= most)).sum())
         return loss
 
     def _refuse_unscored(self, step: int, rewards: Tensor) -> None:

@@ -50,6 +50,7 @@ class Engine:
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
         self._vllm: Any = importlib.import_module("vllm")
         platform: Any = importlib.import_module("vllm.platforms").current_platform
+        self._is_on_cpu = bool(platform.is_cpu())
         self.sleeps = bool(request["sleep"]) and bool(platform.is_sleep_mode_available())
         self._is_asleep = False
         self._adapter: Any = None
@@ -91,6 +92,8 @@ class Engine:
             # From the folder that it knows: told of another one, vLLM would look for the
             # processor there, too.
             self._llm.collective_rpc("reload_weights")
+            if self._is_on_cpu:
+                self._llm.apply_model(_pack_output_again)
         if self._is_asleep:
             self._llm.wake_up(tags=["kv_cache"])
             self._is_asleep = False
@@ -149,6 +152,16 @@ class Engine:
             self._llm.sleep(level=1 if self._has_lora else 2)
             self._is_asleep = True
         return groups
+
+
+def _pack_output_again(model: Any) -> None:
+    """Mend a reload of vLLM's on CPUs, where layers compute with packed copies of their weights.
+
+    An output matrix that is tied to the input's is renewed with it, and its packed copy is not.
+    """
+    for layer in model.modules():
+        if type(layer).__name__ == "ParallelLMHead" and hasattr(layer, "cpu_linear"):
+            layer.quant_method.process_weights_after_loading(layer)
 
 
 def _open(path: str) -> Any:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from grit.errors import EngineError
 from grit.rollout.messages import Failed
 
-__all__ = ["EngineProcess"]
+__all__ = ["EngineProcess", "engine_environment"]
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
@@ -36,6 +36,17 @@ _LAUNCHER = (
 _OUR_PYTHON = ("PYTHONPATH", "PYTHONHOME")
 
 
+def engine_environment(*, is_foreign: bool) -> dict[str, str]:
+    """Environment variables of an engine: ours, without what would mislead it.
+
+    Args:
+        is_foreign: Whether its interpreter is of another environment, for which this one's module
+            path is wrong.
+    """
+    left_out = (*_LAUNCHER, *(_OUR_PYTHON if is_foreign else ()))
+    return {name: value for name, value in os.environ.items() if name not in left_out}
+
+
 class EngineProcess:
     """A worker script under an interpreter, in a session of its own.
 
@@ -47,8 +58,7 @@ class EngineProcess:
         script: The worker; given the socket's descriptor and ``exchange``.
         exchange: Folder for files that are handed over.
         log: File that its output is appended to.
-        is_foreign: Whether the interpreter is of another environment, for which this one's module
-            path is wrong.
+        is_foreign: Whether the interpreter is of another environment.
 
     Raises:
         EngineError: If it cannot be started.
@@ -58,7 +68,6 @@ class EngineProcess:
         self, python: Path, script: Path, exchange: Path, log: Path, *, is_foreign: bool
     ) -> None:
         self._log, self._is_closed = log, False
-        left_out = (*_LAUNCHER, *(_OUR_PYTHON if is_foreign else ()))
         self._socket, theirs = socket.socketpair()
         self._buffer = bytearray()
         self._log_began = log.stat().st_size if log.exists() else 0
@@ -72,7 +81,7 @@ class EngineProcess:
                     stderr=subprocess.STDOUT,
                     pass_fds=[theirs.fileno()],
                     start_new_session=True,
-                    env={k: v for k, v in os.environ.items() if k not in left_out},
+                    env=engine_environment(is_foreign=is_foreign),
                 )
             except OSError as error:
                 self._socket.close()

@@ -19,7 +19,7 @@ from grit.errors import ConfigError, EngineError
 from grit.models.family import LoadedModel
 from grit.rollout import vllm_worker
 from grit.rollout.completion import Completion
-from grit.rollout.engine_process import EngineProcess
+from grit.rollout.engine_process import EngineProcess, engine_environment
 from grit.rollout.group import Group, Prompt
 from grit.rollout.handover import exchange_folder, write_engine_model, write_weights
 from grit.rollout.local import Sampling
@@ -39,8 +39,9 @@ from grit.rollout.streams import seed_of
 __all__ = ["VllmEngine", "require_vllm"]
 
 _LOOK = (
-    "import importlib.util as u, sys; "
-    "sys.exit(0 if u.find_spec('vllm') else 'No module named vllm')"
+    "import importlib.util as u, sys; found = u.find_spec('vllm'); "
+    # A folder of that name, somewhere on the path, is none.
+    "sys.exit(None if found and found.origin else 'No module named vllm')"
 )
 
 
@@ -57,7 +58,12 @@ def require_vllm(config: VllmRolloutConfig) -> None:
     )
     try:
         done = subprocess.run(
-            [str(python), "-c", _LOOK], capture_output=True, text=True, timeout=120, check=False
+            [str(python), "-c", _LOOK],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            env=engine_environment(is_foreign=config.python is not None),
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ConfigError(f"rollout.python {python} does not run: {error}; {fix}") from error

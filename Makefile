@@ -9,10 +9,10 @@ ARGS ?=
 export PIP_ARGS PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check
+.PHONY: help setup demo test vllm-test check
 
 help: ## say what each target does
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@sed -n 's/^#   /  /p' $(firstword $(MAKEFILE_LIST))
 
 setup: ## make .venv with grit and its tools; quick when nothing has changed
@@ -23,6 +23,10 @@ demo: setup ## train the built-in model, before and after: runs/demo/report.html
 
 test: setup ## run the tests
 	@.venv/bin/python -m pytest $(ARGS)
+
+vllm-test: setup ## make .venv-vllm (vLLM on the CPU) and run the tests that need it
+	@bash scripts/vllm_on_cpu/make.sh
+	@.venv/bin/python -m pytest tests/vllm -n 0 $(ARGS)
 
 check: setup ## lint, format, types, and which room may import which
 	.venv/bin/python -m ruff check .

@@ -44,7 +44,7 @@ def painted(size: tuple[int, int], seed: int = 0, mode: str = "RGB") -> Image.Im
     return Image.fromarray(noise.astype(np.uint8)).convert(mode)
 
 
-def build_folder(folder: Path) -> Path:
+def build_folder(folder: Path, *, head: int = 16) -> Path:
     """Random weights of the real architecture beside the built-in model's processing files."""
     builtin = Path(grit.models.__file__).parent / "builtin"
     folder.mkdir(parents=True)
@@ -55,18 +55,21 @@ def build_folder(folder: Path) -> Path:
     processor.size = {"shortest_edge": MIN_PIXELS, "longest_edge": MAX_PIXELS}
     processor.merge_size = 2  # as Qwen's own; the built-in model's is its own affair
     processor.save_pretrained(folder)
-    build_network(AutoTokenizer.from_pretrained(folder)).save_pretrained(folder)
+    build_network(AutoTokenizer.from_pretrained(folder), head=head).save_pretrained(folder)
     return folder
 
 
-def build_network(tokenizer) -> Qwen2_5_VLForConditionalGeneration:
-    """Two text layers, two vision layers of which the first looks through windows of 2×2 tokens."""
+def build_network(tokenizer, *, head: int = 16) -> Qwen2_5_VLForConditionalGeneration:
+    """Two text layers, two vision layers of which the first looks through windows of 2×2 tokens.
+
+    The four text heads are ``head`` wide.
+    """
     torch.manual_seed(7)
     ids = tokenizer.get_vocab()
     config = Qwen2_5_VLConfig(
         text_config={
             "vocab_size": len(tokenizer),
-            "hidden_size": 64,
+            "hidden_size": 4 * head,
             "intermediate_size": 96,
             "num_hidden_layers": 2,
             "num_attention_heads": 4,
@@ -77,7 +80,7 @@ def build_network(tokenizer) -> Qwen2_5_VLForConditionalGeneration:
             "rope_parameters": {
                 "rope_type": "default",
                 "rope_theta": 10000.0,
-                "mrope_section": [2, 3, 3],
+                "mrope_section": [head // 8, 3 * head // 16, 3 * head // 16],
             },
             "tie_word_embeddings": True,
             "bos_token_id": ids["<|endoftext|>"],
@@ -89,7 +92,7 @@ def build_network(tokenizer) -> Qwen2_5_VLForConditionalGeneration:
             "hidden_size": 64,
             "intermediate_size": 96,
             "num_heads": 4,
-            "out_hidden_size": 64,
+            "out_hidden_size": 4 * head,
             "fullatt_block_indexes": [1],
             "window_size": 56,
             "patch_size": 14,

@@ -12,6 +12,7 @@ The tree::
     ├── RunFolderError         a run folder that is taken, torn, foreign or changed
     ├── CheckpointError        a checkpoint that cannot be written or read
     ├── OtherProcessError      another process of the same run that failed or is gone
+    ├── EngineError            a rollout engine that cannot start, failed, died or hangs
     ├── StoppedBySignalError   a run that was asked to stop, with a checkpoint
     └── TrainingStoppedError   a run that stopped itself, with a checkpoint
         └── UnscoredRateError  too many completions could not be judged
@@ -24,6 +25,7 @@ __all__ = [
     "CheckpointError",
     "ConfigError",
     "DataError",
+    "EngineError",
     "GritError",
     "ModelError",
     "OtherProcessError",
@@ -79,6 +81,10 @@ class CheckpointError(GritError):
 
 class OtherProcessError(GritError):
     """Another process of the same run failed or is gone, and this one ends with it."""
+
+
+class EngineError(GritError):
+    """A rollout engine of another process cannot start, failed, died or does not answer."""
 
 
 class StoppedBySignalError(GritError):

@@ -47,12 +47,14 @@ class Learner:
         reference: The untrained model; None without a KL.
         trainable: Its trainable weights by name.
         save: Writes the model, or its adapter, into a folder.
+        adapter: peft's model around the network; None where all weights learn.
     """
 
     policy: Policy
     reference: Reference | None
     trainable: dict[str, nn.Parameter]
     save: Callable[[Path], None]
+    adapter: Any | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +265,7 @@ def _adapted(
         )
         write_settings(folder, settings)
 
-    return Learner(policy, reference, _trainable(base), save)
+    return Learner(policy, reference, _trainable(base), save, adapter)
 
 
 def _learning(model: LoadedModel, config: ModelConfig) -> Policy:

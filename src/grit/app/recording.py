@@ -17,6 +17,7 @@ from grit.records.rows import (
 )
 from grit.rewards.rubric import ScoredRow
 from grit.training.loss import k3_kl
+from grit.training.mismatch import mismatch
 from grit.training.scoring import ScoredGroup
 from grit.training.step import StepResult
 
@@ -31,6 +32,7 @@ def step_row(result: StepResult, *, peak_memory_gib: float | None) -> StepRow:
     traces = [trace for each in groups for trace in each.traces]
     totals = [score.total for score in scores if score.total is not None]
     lengths = [len(completion.tokens) for completion in completions]
+    differ = mismatch(result.batch.old, result.batch.sampler)
     return StepRow(
         step=result.step,
         epoch=result.epoch,
@@ -49,6 +51,10 @@ def step_row(result: StepResult, *, peak_memory_gib: float | None) -> StepRow:
         cut_off_share=_share(completion.finish == "cut_off" for completion in completions),
         finished_share=_share(completion.finish == "finished" for completion in completions),
         mean_completion_length=fmean(lengths),
+        mismatch_mean=differ and differ.mean,
+        mismatch_max=differ and differ.most,
+        mismatch_kl=differ and differ.kl,
+        importance_capped_share=result.sums["capped"],
         format_rate=_share(keeps_format(trace.text, trace) for trace in traces),
         box_rate=_share(bool(trace.boxes) for trace in traces),
         num_completions=len(completions),

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from grit.app.engines import build_engine, require_engine
 from grit.app.interrupt import stop_on_signals
 from grit.app.models import load_learner
 from grit.app.processes import refuse_different_weights, refuse_idle_processes
@@ -13,6 +14,7 @@ from grit.app.run import Listener, Run
 from grit.app.samples import make_prompts, read_source, source_file
 from grit.app.tracking import require_tracker
 from grit.config.recipe import Recipe
+from grit.config.rollout import VllmRolloutConfig
 from grit.data.sample import Sample
 from grit.errors import ConfigError
 from grit.judges.rules import RulesJudge
@@ -21,7 +23,6 @@ from grit.prompts.question import Mode
 from grit.records.changes import refuse_changed_recipe
 from grit.records.folder import RunFolder
 from grit.rewards.presets import build_rubric, load_preset
-from grit.rollout.local import LocalEngine, Sampling
 from grit.training.checkpoint import TrainingState, load_checkpoint
 from grit.training.optimizer import Optimizer
 from grit.training.scoring import Scorer
@@ -33,6 +34,8 @@ __all__ = ["TrainingOutcome", "train"]
 _MAY_DIFFER = (
     "output", "tracking", "training.keep_last",
     *(f"evaluation.{field}" for field in ("tasks", "limit", "batch_size", "temperature")),
+    *(f"rollout.{field}"
+      for field in ("python", "gpu_memory_share", "sleep", "eager", "start_timeout", "timeout")),
 )  # fmt: skip
 """What changes neither a step nor a validation."""
 
@@ -100,18 +103,18 @@ def train(
     state = TrainingState() if checkpoint is None else load_checkpoint(checkpoint, optimizer)
     refuse_different_weights(learner.policy.model, processes)
     scorer = Scorer(RulesJudge(), rubric)
-    trainer = Trainer(
-        learner.policy,
-        learner.reference,
-        LocalEngine(learner.policy, _sampling(recipe)),
-        scorer,
-        prompts,
-        optimizer,
-        _trainer_config(recipe),
-        processes,
-    )
     with ExitStack() as stack:
         stack.callback(scorer.close)
+        trainer = Trainer(
+            learner.policy,
+            learner.reference,
+            build_engine(recipe, learner, prompts, log=folder.engine_log, stack=stack),
+            scorer,
+            prompts,
+            optimizer,
+            _trainer_config(recipe),
+            processes,
+        )
         run = Run(
             recipe, folder, learner, optimizer, state, listener, stack,
             is_resumed=checkpoint is not None, processes=processes,
@@ -144,6 +147,7 @@ def _checked_samples(recipe: Recipe, *, resume: bool, overwrite: bool) -> list[S
         plain = recipe.model_dump(mode="json")
         refuse_changed_recipe(folder, plain, may_differ=_MAY_DIFFER)
     require_tracker(recipe.tracking)
+    require_engine(recipe)
     data = recipe.data
     if source_file(data.train) is None:
         raise ConfigError(
@@ -152,18 +156,6 @@ def _checked_samples(recipe: Recipe, *, resume: bool, overwrite: bool) -> list[S
     if data.validation is not None and source_file(data.validation) is not None:
         read_source(data.validation, images=data.images, pictures=folder.pictures)
     return read_source(data.train, images=data.images, pictures=folder.pictures)
-
-
-def _sampling(recipe: Recipe) -> Sampling:
-    rollout = recipe.rollout
-    return Sampling(
-        max_new_tokens=rollout.max_new_tokens,
-        temperature=rollout.temperature,
-        top_p=rollout.top_p,
-        stop=rollout.stop,
-        sequences_at_once=rollout.sequences_at_once,
-        seed=recipe.training.seed,
-    )
 
 
 def _trainer_config(recipe: Recipe) -> TrainerConfig:
@@ -179,4 +171,7 @@ def _trainer_config(recipe: Recipe) -> TrainerConfig:
         else loss.advantage_deviation,
         epsilon=preset.epsilon if loss.advantage_epsilon is None else loss.advantage_epsilon,
         temperature=recipe.rollout.temperature,
+        max_importance_weight=loss.max_importance_weight
+        if isinstance(recipe.rollout, VllmRolloutConfig)
+        else None,
     )

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from grit.config.base import Config
-from grit.config.fields import did_you_mean, pick_variant, tag_of, variants
+from grit.config.fields import TAG, did_you_mean, pick_variant, tag_of, variants
 from grit.config.layers import FieldPath, Layered
 
 __all__ = ["explain"]
@@ -58,11 +58,13 @@ def explain(error: ValidationError, kind: type[Config], layered: Layered) -> str
 def _one(detail: ErrorDetails, kind: type[Config], layered: Layered) -> str:
     """One fault in one line."""
     path = _path(detail["loc"], kind)
+    if detail["type"] == "union_tag_invalid":  # said of the union, meant is the tag in it
+        path = (*path, TAG)
     name = ".".join(path)
     origin = layered.origin(path)
     files = [file for file in layered.names if file]
     where = origin.where if origin is not None else ", ".join(files) or "the recipe"
-    fault, context = detail["type"], detail.get("ctx", {})
+    fault, context, value = detail["type"], detail.get("ctx", {}), detail["input"]
     if fault == "extra_forbidden":
         return f"{where}: unknown field {name}{did_you_mean(kind, path)}"
     if fault == "value_error":
@@ -73,10 +75,12 @@ def _one(detail: ErrorDetails, kind: type[Config], layered: Layered) -> str:
         return f"{where}: {name} is missing; give it a value"
     is_its_flag = where in (f"--{name}", f"--{name.replace('_', '-')}")
     said = where if is_its_flag else f"{where}: {name}"
+    if fault == "union_tag_invalid":
+        value = context["tag"]
     wanted = _WANTED.get(fault)
     if wanted is None:
-        return f"{said} is {_shown(detail['input'])}: {detail['msg']}"
-    return f"{said} is {_shown(detail['input'])}; expected {wanted.format(**context)}"
+        return f"{said} is {_shown(value)}: {detail['msg']}"
+    return f"{said} is {_shown(value)}; expected {wanted.format(**context)}"
 
 
 def _culprit(reason: str, path: FieldPath, layered: Layered) -> str | None:

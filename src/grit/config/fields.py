@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
 from grit.config.base import Config
 from grit.config.layers import FieldPath
 
-__all__ = ["all_paths", "did_you_mean", "members", "pick_variant", "tag_of", "variants"]
+__all__ = [
+    "TAG",
+    "all_paths",
+    "did_you_mean",
+    "members",
+    "pick_variant",
+    "tag_of",
+    "tagged",
+    "variants",
+]
 
 TAG = "type"
 """The field that tells the variants of a union apart."""
+
+
+def tagged(default: str) -> Callable[[Any], Any]:
+    """What a union is put through first, so that a mapping without a tag is the default's."""
+
+    def with_tag(value: Any) -> Any:
+        if isinstance(value, dict) and TAG not in value:
+            return {TAG: default, **cast("dict[str, Any]", value)}
+        return cast("Any", value)
+
+    return with_tag
 
 
 def members(annotation: Any) -> tuple[Any, ...]:

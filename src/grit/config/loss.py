@@ -36,6 +36,9 @@ class LossConfig(Config):
     mask_cut_off: bool = False
     """Leave completions that met the length limit out of the loss."""
 
+    max_importance_weight: float = Field(default=2.0, ge=1.0)
+    """Upper bound of each token's importance weight, policy over sampler; for vLLM rollouts."""
+
     advantage_deviation: Literal["biased", "unbiased", "none"] | None = None
     """The deviation that advantages are divided by; none: the reward preset's own."""
 

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from grit.config.base import Config
+from grit.config.fields import tagged
 
-__all__ = ["ANSWER_END", "LocalRolloutConfig", "RolloutConfig"]
+__all__ = [
+    "ANSWER_END",
+    "LocalRolloutConfig",
+    "RolloutConfig",
+    "SamplingConfig",
+    "VllmRolloutConfig",
+]
 
 ANSWER_END = "</answer>"
 """Text that ends a chain, where nothing else is said."""
 
 
-class LocalRolloutConfig(Config):
-    """Sampling in the training process; a group shares its prompt's cache."""
-
-    type: Literal["local"] = "local"
-    """The engine: in this process, on the weights that learn."""
+class SamplingConfig(Config):
+    """What every engine is told about a completion."""
 
     max_new_tokens: int = Field(default=1000, ge=1)
     """Longest completion; a longer one is cut off and marked so."""
@@ -32,9 +37,45 @@ class LocalRolloutConfig(Config):
     stop: str = Field(default=ANSWER_END, min_length=1)
     """Text that ends a completion as finished."""
 
+
+class LocalRolloutConfig(SamplingConfig):
+    """Sampling in the training process; a group shares its prompt's cache."""
+
+    type: Literal["local"] = "local"
+    """The engine: in this process, on the weights that learn."""
+
     sequences_at_once: int = Field(default=128, ge=1)
     """Most completions decoded side by side; what is sampled does not depend on it."""
 
 
-# A second engine makes this a union: Annotated[A | B, Field(discriminator="type")].
-RolloutConfig = LocalRolloutConfig
+class VllmRolloutConfig(SamplingConfig):
+    """Sampling by vLLM, in a process of its own beside the trainer."""
+
+    type: Literal["vllm"] = "vllm"
+    """The engine: vLLM, which is given the weights, or the LoRA alone, before every rollout."""
+
+    python: Path | None = None
+    """Interpreter of the environment that has vLLM (it pins its own transformers); none: this."""
+
+    gpu_memory_share: float = Field(default=0.4, gt=0.0, lt=1.0)
+    """Share of the GPU's memory that vLLM may take for its weights and its cache."""
+
+    sleep: bool = True
+    """Let vLLM give its GPU memory back between rollouts, where its backend can."""
+
+    eager: bool = False
+    """Run vLLM without compiling: a quicker start, slower sampling."""
+
+    start_timeout: float = Field(default=900.0, gt=0.0)
+    """Longest wait for vLLM to load and compile, in seconds."""
+
+    timeout: float = Field(default=1800.0, gt=0.0)
+    """Longest wait for one answer, a step's whole rollout among them, in seconds."""
+
+
+RolloutConfig = Annotated[
+    LocalRolloutConfig | VllmRolloutConfig,
+    Field(discriminator="type"),
+    BeforeValidator(tagged("local")),
+]
+"""Either; without a ``type``, local."""

@@ -17,6 +17,7 @@ Layout::
     tracker/                 files of TensorBoard and the like
     summary.json             the before/after figures, for programs
     report.html              the page
+    vllm.log                 what vLLM said, where it made the rollouts
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ LAYOUT_VERSION = 1
 _CHECKPOINT = re.compile(r"step-(\d+)")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _OUR_FILES = (
-    "recipe.yaml", "manifest.json", "summary.json", "report.html",
+    "recipe.yaml", "manifest.json", "summary.json", "report.html", "vllm.log",
     *(f"{name}{end}.jsonl"
       for name in ("steps", "completions", "validation", "alarms", "checkpoints")
       for end in ("", ".superseded")),
@@ -80,6 +81,7 @@ class RunFolder:
         self.tracker = self.path / "tracker"
         self.summary = self.path / "summary.json"
         self.report = self.path / "report.html"
+        self.engine_log = self.path / "vllm.log"
 
     @classmethod
     def refuse_taken(cls, path: Path, *, resume: bool = False, overwrite: bool = False) -> None:

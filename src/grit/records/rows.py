@@ -168,6 +168,16 @@ class StepRow(Row):
     finished_share: Measure = None
     mean_completion_length: Measure = None
     """In tokens."""
+    mismatch_mean: Measure = None
+    """Mean over the tokens learned from of |trainer's − engine's log-probability|, before the
+    update; of all engines, the local one too."""
+    mismatch_max: Measure = None
+    """The largest of them."""
+    mismatch_kl: Measure = None
+    """Mean k3 estimate of KL(engine ‖ trainer) over these tokens."""
+    importance_capped_share: Measure = None
+    """Share of these tokens, weighted as in the loss, whose importance weight met its bound; 0
+    where an engine has no importance weights."""
     format_rate: Measure = None
     box_rate: Measure = None
     num_completions: int | None = None

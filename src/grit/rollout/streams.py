@@ -12,13 +12,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["draw_tokens", "uniform_stream"]
+__all__ = ["draw_tokens", "seed_of", "uniform_stream"]
 
 
 def uniform_stream(*key: int | str) -> np.random.Generator:
     """A generator of its own for one piece of work, the same wherever and whenever it is made."""
-    digest = hashlib.sha256("\x1f".join(map(str, key)).encode()).digest()
-    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest[:16], "little")))
+    return np.random.Generator(np.random.Philox(key=int.from_bytes(_digest(key)[:16], "little")))
+
+
+def seed_of(*key: int | str) -> int:
+    """A seed of 62 bits for one piece of work, for engines that make their own streams."""
+    return int.from_bytes(_digest(key)[:8], "little") >> 2
+
+
+def _digest(key: tuple[int | str, ...]) -> bytes:
+    return hashlib.sha256("\x1f".join(map(str, key)).encode()).digest()
 
 
 def draw_tokens(logits: Tensor, uniforms: Tensor, *, temperature: float, top_p: float) -> Tensor:

@@ -44,7 +44,9 @@ class Batch:
         advantages: One a completion.
         weights: What each completion's token sum is multiplied by; 0 leaves it out.
         reference: Reference log-probabilities, each (token,); None without a KL.
-        old: Log-probabilities when the batch was sampled; filled by the first update.
+        old: The trainer's log-probabilities when the batch was sampled, each (token,); filled by
+            the first update.
+        sampler: The engine's own log-probabilities, each (token,), on the CPU.
         own: Places of the completions that this process learns from: whole groups.
     """
 
@@ -54,6 +56,7 @@ class Batch:
     weights: list[float]
     reference: list[Tensor] | None
     old: list[Tensor | None]
+    sampler: list[Tensor]
     own: slice
 
     def to_learn_from(self) -> list[bool]:

@@ -8,7 +8,14 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Aggregation", "TokenLoss", "completion_weights", "k3_kl", "token_loss"]
+__all__ = [
+    "Aggregation",
+    "TokenLoss",
+    "completion_weights",
+    "importance_weights",
+    "k3_kl",
+    "token_loss",
+]
 
 Aggregation = Literal["completion_mean", "token_mean", "constant"]
 
@@ -33,6 +40,23 @@ def k3_kl(logprobs: Tensor, reference: Tensor) -> Tensor:
     return gap.exp() - gap - 1.0
 
 
+def importance_weights(old: Tensor, sampler: Tensor, *, most: float) -> Tensor:
+    """Truncated importance weights: min(π_old / π_sampler, most) at each token, without grad.
+
+    An engine of its own rounds otherwise than the trainer, so completions are drawn from slightly
+    another policy than the one that the loss takes them for.
+
+    Args:
+        old: Log-probabilities under the trainer's policy when the completions were sampled.
+        sampler: Log-probabilities as the engine had them, same shape.
+        most: Upper bound of a weight.
+
+    Source: Yao et al., "Your efficient RL framework secretly brings you off-policy RL training"
+    (2025, fengyao.notion.site/off-policy-rl), its truncated importance sampling, token by token.
+    """
+    return (old - sampler).detach().exp().clamp(max=most)
+
+
 def token_loss(
     logprobs: Tensor,
     old: Tensor,
@@ -42,6 +66,7 @@ def token_loss(
     clip_low: float,
     clip_high: float,
     beta: float,
+    importance: Tensor | float = 1.0,
 ) -> TokenLoss:
     """The negated objective at each token.
 
@@ -53,6 +78,8 @@ def token_loss(
         clip_low: How far below 1 the ratio may fall.
         clip_high: How far above 1 the ratio may rise.
         beta: Weight of the KL.
+        importance: What each token's gain is multiplied by, see ``importance_weights``; the KL is
+            held to the reference at every token alike.
 
     Source: GRIT eq. 3 (arXiv 2505.15879); the KL's estimator is k3, as in the released code.
     """
@@ -61,7 +88,7 @@ def token_loss(
     gain = torch.minimum(ratio * advantage, bounded * advantage)
     clipped = (bounded * advantage < ratio * advantage).to(logprobs.dtype)
     kl = torch.zeros_like(logprobs) if reference is None else k3_kl(logprobs, reference)
-    return TokenLoss(beta * kl - gain, kl, clipped)
+    return TokenLoss(beta * kl - importance * gain, kl, clipped)
 
 
 def completion_weights(

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from grit.config.loss import LossConfig
 from grit.training.batch import Batch
-from grit.training.loss import token_loss
+from grit.training.loss import importance_weights, token_loss
 
 __all__ = ["FIGURES", "part_loss"]
 
-FIGURES: tuple[str, ...] = ("loss", "policy_loss", "kl", "clipped")
+FIGURES: tuple[str, ...] = ("loss", "policy_loss", "kl", "clipped", "capped")
 """What a step sums up, weighted as its loss is."""
 
 
@@ -23,6 +23,7 @@ def part_loss(
     logprobs: Sequence[Tensor],
     sums: dict[str, float],
     config: LossConfig,
+    max_importance_weight: float | None,
 ) -> Tensor:
     """What a part of the batch adds to the loss of the step.
 
@@ -32,6 +33,8 @@ def part_loss(
         logprobs: Of their tokens under the policy, with grad, each (token,).
         sums: The step's figures so far, added to.
         config: Clipping and the KL's weight.
+        max_importance_weight: Bound of the weights that make up for an engine of other code; None
+            gives none.
 
     Returns:
         A scalar; those of all parts add up to the loss of the step.
@@ -51,14 +54,19 @@ def part_loss(
         found = [row for place in places if (row := rows[place]) is not None]
         return torch.cat(found).to(lengths.device)
 
+    old, most = joined(batch.old), max_importance_weight
+    importance = torch.ones_like(old)
+    if most is not None:
+        importance = importance_weights(old, joined(batch.sampler).to(old), most=most)
     each = token_loss(
         torch.cat(list(logprobs)),
-        joined(batch.old),
+        old,
         None if batch.reference is None else joined(batch.reference),
         spread(batch.advantages),
         clip_low=config.clip_epsilon,
         clip_high=high,
         beta=config.beta,
+        importance=importance,
     )
     weights = spread(batch.weights)
     loss = (weights * each.loss).sum()
@@ -67,4 +75,6 @@ def part_loss(
     sums["kl"] += kl
     sums["policy_loss"] += float(loss.detach()) - config.beta * kl
     sums["clipped"] += float((weights * each.clipped).sum())
+    if most is not None:
+        sums["capped"] += float((weights * (importance >= most)).sum())
     return loss

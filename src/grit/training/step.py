@@ -27,6 +27,8 @@ class TrainerConfig:
         deviation: What advantages are divided by.
         epsilon: Added to it, in reward units.
         temperature: At which completions are sampled and log-probabilities taken.
+        max_importance_weight: Bound of the importance weights; None gives none, for an engine
+            that samples by the very code that learns.
     """
 
     group: GroupConfig
@@ -36,6 +38,7 @@ class TrainerConfig:
     deviation: Deviation
     epsilon: float
     temperature: float
+    max_importance_weight: float | None = None
 
 
 @dataclass(slots=True)
@@ -45,7 +48,8 @@ class StepResult:
     Args:
         scored: Every group with its traces, verdicts and scores.
         batch: What was learned from, old and reference log-probabilities included.
-        sums: Weighted sums over the step of ``loss``, ``policy_loss``, ``kl`` and ``clipped``.
+        sums: Weighted sums over the step of ``loss``, ``policy_loss``, ``kl``, ``clipped`` and
+            ``capped``, the importance weights at their bound.
         seconds: Wall time of this process by phase.
         stopped: Why training cannot go on after this step, though some of its updates were made.
     """

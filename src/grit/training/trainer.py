@@ -193,6 +193,7 @@ class Trainer:
             weights=weights,
             reference=reference,
             old=[None] * len(completions),
+            sampler=[completion.logprobs for completion in completions],
             own=slice(share.start * size, share.stop * size),
         )
 
@@ -210,7 +211,14 @@ class Trainer:
                     [batch.tokens[place] for place in part.places],
                     temperature=self._config.temperature,
                 )
-                part_loss(batch, part.places, logprobs, sums, self._config.loss).backward()
+                part_loss(
+                    batch,
+                    part.places,
+                    logprobs,
+                    sums,
+                    self._config.loss,
+                    self._config.max_importance_weight,
+                ).backward()
             # Gradients of all branches have met at the prefix; one pass takes them on from there.
             met = [(state, leaf.grad) for state, leaf in pairs if state.requires_grad]
             met = [(state, grad) for state, grad in met if grad is not None]

@@ -88,7 +88,7 @@ def test_files_stand_before_the_first_flag():
         ("model:\n  path: 7\n", 2, "model.path is 7; expected text; put quotes around it"),
         ("training:\n  keep_best: perhaps\n", 2, 'is "perhaps"; expected true or false'),
         ("loss:\n  aggregation: mean\n", 2, "expected 'completion_mean', 'token_mean' or"),
-        ("rollout:\n  type: cloud\n", 2, "rollout.type is \"cloud\"; expected 'local'"),
+        ("rollout:\n  type: cloud\n", 2, "rollout.type is \"cloud\"; expected one of 'local'"),
         ("optimizer:\n  betas: [0.9, 2]\n", 2, "expected a number below 1"),
         ("training:\n  steps: 3\n  keep_best: true\n", 3, "set validate_every"),
         ("group:\n\tsize: 3\n", 2, "not valid YAML"),

@@ -64,6 +64,13 @@ def test_any_flag_of_an_optional_part_switches_it_on():
     assert flags("--group.size", "4").model.lora is None
 
 
+def test_flags_of_another_engine_are_known_once_its_type_is_chosen():
+    chosen = flags("--rollout.type", "vllm", "--rollout.python", "/env/bin/python").rollout
+    assert (chosen.type, str(chosen.python)) == ("vllm", "/env/bin/python")
+    with pytest.raises(ConfigError, match=r"rollout\.python"):
+        flags("--rollout.python", "/env/bin/python")
+
+
 def test_text_that_looks_like_a_number_stays_text():
     assert flags("--output", "2024").output == "2024"
 
@@ -86,7 +93,7 @@ def test_a_value_that_starts_with_a_minus_is_no_flag():
         (["--rewards.weights", "format"], 'expected name=value, not "format"'),
         (["--rewards.weights", "format=x"], 'rewards.weights.format is "x"; expected a number'),
         (["--group.size", "3", "late.yaml"], "recipe files come before the first flag"),
-        (["--rollout.type", "cloud"], '--rollout.type is "cloud"; expected local'),
+        (["--rollout.type", "cloud"], '--rollout.type is "cloud"; expected local or vllm'),
         (["--training.keep_best"], "set validate_every"),
     ],
 )

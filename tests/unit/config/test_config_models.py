@@ -11,7 +11,7 @@ from grit.config.loss import LossConfig
 from grit.config.model import LoraConfig, ModelConfig
 from grit.config.optimizer import OptimizerConfig
 from grit.config.recipe import Recipe
-from grit.config.rollout import LocalRolloutConfig
+from grit.config.rollout import LocalRolloutConfig, VllmRolloutConfig
 from grit.config.training import TrainingConfig
 
 
@@ -27,6 +27,14 @@ def test_the_defaults_are_those_of_the_paper():
     assert recipe.loss.updates_per_batch == 1
     assert recipe.loss.aggregation == "completion_mean"
     assert recipe.rewards.preset == "paper"
+
+
+def test_a_rollout_is_local_until_its_type_says_otherwise():
+    plain = Recipe.model_validate({"rollout": {"max_new_tokens": 7}})
+    assert plain.rollout == LocalRolloutConfig(max_new_tokens=7)
+    other = Recipe.model_validate({"rollout": {"type": "vllm", "timeout": 9.0}})
+    assert other.rollout == VllmRolloutConfig(timeout=9.0)
+    assert other.loss.max_importance_weight == 2.0
 
 
 def test_a_recipe_cannot_be_changed_after_it_was_built():
@@ -54,6 +62,9 @@ def test_every_field_of_every_part_has_a_description():
         (lambda: GroupConfig(size=1), "size"),
         (lambda: LocalRolloutConfig(temperature=0.0), "temperature"),
         (lambda: LocalRolloutConfig(top_p=1.1), "top_p"),
+        (lambda: VllmRolloutConfig(timeout=0.0), "timeout"),
+        (lambda: VllmRolloutConfig(gpu_memory_share=1.0), "gpu_memory_share"),
+        (lambda: LossConfig(max_importance_weight=0.5), "max_importance_weight"),
         (lambda: LossConfig(beta=-0.1), "beta"),
         (lambda: LossConfig(beta=float("nan")), "beta"),
         (lambda: OptimizerConfig(lr=float("inf")), "lr"),

@@ -146,7 +146,7 @@ def test_a_reader_that_hangs_up_makes_no_noise(tmp_path):
 def test_a_command_for_one_process_is_refused_under_a_launcher(monkeypatch, capsys):
     for name, value in (("WORLD_SIZE", "2"), ("RANK", "1"), ("LOCAL_RANK", "1")):
         monkeypatch.setenv(name, value)
-    assert main(["report", "runs/mine"]) == 2
+    assert cli.main(["report", "runs/mine"]) == 2
     said = capsys.readouterr().err
     assert "grit report runs in one process" in said
     assert "several processes share train, doctor, eval" in said

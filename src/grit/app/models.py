@@ -104,12 +104,15 @@ def load_learner(
     reference = None
     if needs_reference:
         frozen = frozen_copy(base) if model is base else base
-        # A tower that never learns makes the same features for both.
-        vision = policy.vision if config.freeze_vision else _features(frozen, config)
+        # A tower and merger that never learn make the same features for both.
+        shares = config.freeze_vision and config.merger_is_frozen
+        vision = policy.vision if shares else _features(frozen, config)
         reference = FrozenReference(Policy(frozen, vision=vision))
     model.network.requires_grad_(True)
-    if config.freeze_vision:
-        model.family.vision_tower(model.network).requires_grad_(False)
+    for weight in model.family.tower_weights(model.network):
+        weight.requires_grad_(not config.freeze_vision)
+    for merger in model.family.mergers(model.network):
+        merger.requires_grad_(not config.merger_is_frozen)
 
     def save(folder: Path) -> None:
         save_model(model, folder)

@@ -120,6 +120,7 @@ def dimensions_of(config: Mapping[str, Any], model: ModelConfig, source: str) ->
         tower=_tower(made),
         parameters=_count(network.parameters()),
         tower_parameters=_count(family.vision_tower(network).parameters()),
+        merger_parameters=sum(_count(each.parameters()) for each in family.mergers(network)),
         vocabulary_parameters=_count(weights),
         adapted=len(adapted),
         adapted_in=sum(each.in_features for each in adapted),

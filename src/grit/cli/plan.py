@@ -107,7 +107,9 @@ def _positive(flag: str, text: str) -> float:
 def _facts(plan: Plan, recipe: Recipe) -> list[str]:
     model, load, shares = plan.model, plan.load, plan.shares
     share = shares.trainable / model.parameters
-    how = "LoRA" if recipe.model.lora else "all weights" if share == 1.0 else "frozen vision tower"
+    frozen = {"vision tower": not shares.tower_learns, "merger": not shares.merger_learns}
+    still = " and ".join(name for name, is_still in frozen.items() if is_still)
+    how = "LoRA" if recipe.model.lora else f"frozen {still}" if still else "all weights"
     return [
         f"model       {plan.source}",
         f"parameters  {_big(model.parameters)}, {_big(model.tower_parameters)} of them the vision "

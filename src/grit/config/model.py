@@ -74,6 +74,9 @@ class ModelConfig(Config):
     freeze_vision: bool = False
     """Keep the vision tower as it is; its features are then computed once a run."""
 
+    freeze_merger: bool | None = None
+    """Keep what joins the tower's features to the language model as it is; none: as the tower."""
+
     vision_cache_gib: float = Field(default=2.0, ge=0.0)
     """Bound on the kept features of pictures whose tower is frozen; the oldest go first."""
 
@@ -82,6 +85,11 @@ class ModelConfig(Config):
 
     lora: LoraConfig | None = None
     """Low-rank adapters; none trains all weights. Any --model.lora.* flag switches them on."""
+
+    @property
+    def merger_is_frozen(self) -> bool:
+        """Whether the merger stays as it is."""
+        return self.freeze_vision if self.freeze_merger is None else self.freeze_merger
 
     @model_validator(mode="after")
     def _limits_agree(self) -> Self:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
+import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
 
@@ -50,6 +51,30 @@ class DecoderFamily(ABC):
         """The matrix from hidden states to logits; shape (vocabulary, channel)."""
         return cast(Any, network).lm_head.weight
 
+    def tower_weights(self, network: nn.Module) -> list[nn.Parameter]:
+        """Weights of the vision tower, those of its mergers left out."""
+        merging = {id(w) for merger in self.mergers(network) for w in merger.parameters()}
+        return [w for w in self.vision_tower(network).parameters() if id(w) not in merging]
+
+    def tower_features(self, network: nn.Module, prompts: Sequence[PromptInputs]) -> list[Tensor]:
+        """Features before the mergers: each token's patches side by side, (image token, …)."""
+        hooks = [each.register_forward_hook(_let_through) for each in self.mergers(network)]
+        try:
+            return self.image_features(network, prompts)
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def merge(self, network: nn.Module, features: Sequence[Tensor]) -> list[Tensor]:
+        """Features of ``tower_features`` to those of ``image_features``."""
+        rows, mergers = torch.cat([*features]), self.mergers(network)
+        if len(mergers) == 1:
+            merged = self._merge_rows(network, mergers[0], rows)
+        else:
+            depths = zip(mergers, rows.unbind(dim=1), strict=True)
+            merged = torch.stack([self._merge_rows(network, *each) for each in depths], dim=1)
+        return list(merged.split([len(each) for each in features]))
+
     def run_prompts(
         self, network: nn.Module, prompts: Sequence[PromptInputs], features: Sequence[Tensor]
     ) -> PromptStates:
@@ -88,6 +113,18 @@ class DecoderFamily(ABC):
         return output.last_hidden_state
 
     @abstractmethod
+    def vision_tower(self, network: nn.Module) -> nn.Module:
+        """The part that turns pixels into features, mergers included."""
+
+    @abstractmethod
+    def mergers(self, network: nn.Module) -> Sequence[nn.Module]:
+        """The modules that join patches to the decoder's features, the main one first."""
+
+    @abstractmethod
+    def image_features(self, network: nn.Module, prompts: Sequence[PromptInputs]) -> list[Tensor]:
+        """Features of each prompt's picture, each (image token, …)."""
+
+    @abstractmethod
     def _prompt_positions(
         self, inner: Any, prompts: Sequence[PromptInputs], padded: PaddedPrompts
     ) -> tuple[Tensor, Tensor]:
@@ -101,6 +138,20 @@ class DecoderFamily(ABC):
     def _encoded(self, features: Sequence[Tensor]) -> Any:
         """Features of the prompts' pictures as the decoder takes them."""
 
+    def _merge_rows(self, network: nn.Module, merger: nn.Module, rows: Tensor) -> Tensor:
+        """One merger over tokens' patches, shape (token, patches' channels)."""
+        del network
+        return merger(rows)
+
     def _text_positions(self, positions: Tensor) -> Tensor:
         """Positions of completion tokens, shape (completion, token), as the decoder takes them."""
         return positions
+
+
+def _let_through(merger: nn.Module, given: tuple[Tensor], made: Tensor) -> Tensor:
+    """A merger's hook: in place of what it made of each token, what it was given for it.
+
+    The tower goes on with that as with its own features, and puts it into the same order.
+    """
+    del merger
+    return given[0].reshape(*made.shape[:-1], -1)

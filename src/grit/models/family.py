@@ -127,6 +127,14 @@ class Family(Protocol):
         """The part that turns pixels into features, merger included."""
         ...
 
+    def mergers(self, network: nn.Module) -> Sequence[nn.Module]:
+        """The modules that join patches to the decoder's features, the main one first."""
+        ...
+
+    def tower_weights(self, network: nn.Module) -> list[nn.Parameter]:
+        """Weights of the vision tower, those of its mergers left out."""
+        ...
+
     def decoder_layers(self, network: nn.Module) -> Sequence[nn.Module]:
         """The layers of the decoder, in order."""
         ...
@@ -137,6 +145,14 @@ class Family(Protocol):
 
     def image_features(self, network: nn.Module, prompts: Sequence[PromptInputs]) -> list[Tensor]:
         """All that the decoder needs of each prompt's picture, each (image token, …)."""
+        ...
+
+    def tower_features(self, network: nn.Module, prompts: Sequence[PromptInputs]) -> list[Tensor]:
+        """The same before the mergers: each token's patches side by side, (image token, …)."""
+        ...
+
+    def merge(self, network: nn.Module, features: Sequence[Tensor]) -> list[Tensor]:
+        """Features of ``tower_features`` to those of ``image_features``."""
         ...
 
     def run_prompts(

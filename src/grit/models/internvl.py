@@ -117,6 +117,10 @@ class InternVL(DecoderFamily):
         inner = cast(Any, network).model
         return nn.ModuleList([inner.vision_tower, inner.multi_modal_projector])
 
+    def mergers(self, network: nn.Module) -> Sequence[nn.Module]:
+        """The projector; joining patches needs no weights."""
+        return [cast(Any, network).model.multi_modal_projector]
+
     def tower_layers(self, network: nn.Module) -> Sequence[nn.Module]:
         """The layers of the vision tower, in order."""
         return cast(Any, network).model.vision_tower.encoder.layer

@@ -94,6 +94,11 @@ class QwenVL(DecoderFamily):
         """The part that turns pixels into features, merger included."""
         return cast(Any, network).model.visual
 
+    def mergers(self, network: nn.Module) -> Sequence[nn.Module]:
+        """The merger, and those of deeper features where there are any."""
+        visual = cast(Any, network).model.visual
+        return [visual.merger, *getattr(visual, "deepstack_merger_list", ())]
+
     def tower_layers(self, network: nn.Module) -> Sequence[nn.Module]:
         """The layers of the vision tower, in order."""
         return cast(Any, network).model.visual.blocks
@@ -118,6 +123,10 @@ class QwenVL(DecoderFamily):
             attention_mask=padded.attention,
         )
         return positions, padded.attention.sum(dim=1) + deltas.reshape(-1)
+
+    def _merge_rows(self, network: nn.Module, merger: nn.Module, rows: Tensor) -> Tensor:
+        """Qwen's mergers take patches one by one, and join each token's themselves."""
+        return merger(rows.reshape(-1, cast(Any, network).config.vision_config.hidden_size))
 
     def _text_positions(self, positions: Tensor) -> Tensor:
         """Text advances all three alike."""

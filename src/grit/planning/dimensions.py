@@ -75,7 +75,8 @@ class Dimensions:
         decoder: The language model.
         tower: The vision tower.
         parameters: All of them, shared ones once.
-        tower_parameters: Those of the tower.
+        tower_parameters: Those of the tower, mergers included.
+        merger_parameters: Those of its mergers.
         vocabulary_parameters: Those of embedding and output matrix, shared ones once.
         adapted: Modules that LoRA adapts.
         adapted_in: Channels that go into them, summed.
@@ -87,6 +88,7 @@ class Dimensions:
     tower: Tower
     parameters: int
     tower_parameters: int
+    merger_parameters: int
     vocabulary_parameters: int
     adapted: int = 0
     adapted_in: int = 0

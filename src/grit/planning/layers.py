@@ -12,7 +12,15 @@ from dataclasses import dataclass
 
 from grit.planning.dimensions import Decoder, Dimensions, Tower
 
-__all__ = ["Attention", "Precision", "kept_by_decoder", "kept_by_tower", "kept_context", "working"]
+__all__ = [
+    "Attention",
+    "Precision",
+    "kept_by_decoder",
+    "kept_by_merger",
+    "kept_by_tower",
+    "kept_context",
+    "working",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,13 @@ def kept_by_tower(tower: Tower, precision: Precision) -> int:
     mlp = (4 if tower.gated else 2) * b * tower.mlp_width
     # Queries, keys and values as they came, turned queries and keys, chunks of output, output.
     return tower.layers * (norms + 7 * b * tower.width + mlp)
+
+
+def kept_by_merger(tower: Tower, precision: Precision) -> int:
+    """Bytes that all learning mergers keep for one image token: of a norm and around GELU."""
+    b = precision.bytes
+    norm = 4 + 2 * b if tower.gated else 2 * b
+    return tower.levels * tower.patches_per_token * tower.width * (norm + 2 * b)
 
 
 def working(width: int, mlp_width: int, precision: Precision) -> int:

@@ -15,6 +15,7 @@ from grit.planning.layers import (
     Attention,
     Precision,
     kept_by_decoder,
+    kept_by_merger,
     kept_by_tower,
     kept_context,
     working,
@@ -69,6 +70,7 @@ class Shares:
         trainable: Weights that learn.
         precision: Of weights and states.
         tower_learns: Whether gradients reach the vision tower.
+        merger_learns: Whether they reach what joins it to the decoder.
         output_learns: Whether they reach the output matrix.
         groups: Groups of one micro-batch.
         sequences: Completions of its largest part.
@@ -80,6 +82,7 @@ class Shares:
     trainable: int
     precision: Precision
     tower_learns: bool
+    merger_learns: bool
     output_learns: bool
     groups: int
     sequences: int
@@ -91,11 +94,14 @@ class Shares:
 def shares_of(model: Dimensions, recipe: Recipe) -> Shares:
     """How a recipe divides weights and work."""
     group, training, lora = recipe.group, recipe.training, recipe.model.lora
-    frozen = lora is not None or recipe.model.freeze_vision
+    tower_learns = lora is None and not recipe.model.freeze_vision
+    merger_learns = lora is None and not recipe.model.merger_is_frozen
     if lora is not None:
         trainable = model.lora_parameters(lora.rank)
     else:
-        trainable = model.parameters - (model.tower_parameters if frozen else 0)
+        tower = model.tower_parameters - model.merger_parameters
+        frozen = (0 if tower_learns else tower) + (0 if merger_learns else model.merger_parameters)
+        trainable = model.parameters - frozen
     groups = min(training.micro_batch_groups, group.prompts_per_step)
     members = groups * group.size
     num_parts = -(-members // training.max_sequences_per_forward)
@@ -104,7 +110,8 @@ def shares_of(model: Dimensions, recipe: Recipe) -> Shares:
     return Shares(
         trainable=trainable,
         precision=Precision(_DTYPE_BYTES[recipe.model.dtype], None if lora is None else lora.rank),
-        tower_learns=not frozen,
+        tower_learns=tower_learns,
+        merger_learns=merger_learns,
         output_learns=lora is None,
         groups=groups,
         sequences=-(-members // num_parts),
@@ -152,18 +159,27 @@ def _held(model: Dimensions, recipe: Recipe, load: Load, shares: Shares) -> Part
     own = 4 if lora is not None else b
     masters = b < 4 and own < 4 and recipe.optimizer.master_weights
     moments = 2 * (4 if masters else own) * shares.trainable
-    feature = load.image_tokens * model.tower.levels * model.decoder.width * b
-    pixels = 4 * load.image_tokens * model.tower.patches_per_token * model.tower.patch_numbers
-    # Pixels count against the bound, and wait in the machine's memory.
-    bound = int(recipe.model.vision_cache_gib * 2**30) * feature // (feature + pixels)
-    kept = bound if load.num_pictures is None else min(bound, load.num_pictures * feature)
-    # One for both where the tower never learns; else the reference's own.
-    stores = int(not shares.tower_learns or has_copy)
+    tower, merges = model.tower, shares.merger_learns and not shares.tower_learns
+    # Before the merger, a token still is all of its patches.
+    merged = model.decoder.width
+    own_width = tower.patches_per_token * tower.width if merges else merged
+    feature, copied = (load.image_tokens * tower.levels * w * b for w in (own_width, merged))
+    pixels = 4 * load.image_tokens * tower.patches_per_token * tower.patch_numbers
+
+    def store(feature: int) -> int:
+        # Pixels count against the bound, and wait in the machine's memory.
+        bound = int(recipe.model.vision_cache_gib * 2**30) * feature // (feature + pixels)
+        return bound if load.num_pictures is None else min(bound, load.num_pictures * feature)
+
+    kept = 0 if shares.tower_learns else store(feature)
+    # The reference keeps its own where the policy's change.
+    if has_copy and (shares.tower_learns or shares.merger_learns):
+        kept += store(copied)
     return Parts(
         weights=b * model.parameters + (4 * shares.trainable if lora is not None else 0),
         reference=b * model.parameters if has_copy else 0,
         optimizer=moments + (4 * shares.trainable if masters else 0),
-        vision_cache=stores * kept,
+        vision_cache=kept,
     )
 
 
@@ -238,7 +254,7 @@ def _training(
         caches += branches
     # Elsewhere what was branched goes at the end of the way there; copies of it are kept above.
     running = max(way_back, branches)
-    seen = _kept_of_pictures(model, recipe, load, shares) if shares.tower_learns else 0
+    seen = _kept_of_pictures(model, recipe, load, shares)
     logits = _chunk(model) * (precision.bytes + 4 * 5)
     if shares.output_learns:
         logits += 2 * precision.bytes * d.vocabulary * d.width
@@ -248,12 +264,16 @@ def _training(
 
 
 def _kept_of_pictures(model: Dimensions, recipe: Recipe, load: Load, shares: Shares) -> int:
-    """What a learning tower keeps of a micro-batch's pictures."""
+    """What a learning tower and a learning merger keep of a micro-batch's pictures."""
     tower, precision = model.tower, shares.precision
-    patches = shares.groups * load.image_tokens * tower.patches_per_token
+    tokens = shares.groups * load.image_tokens
+    merging = tokens * kept_by_merger(tower, precision) if shares.merger_learns else 0
+    if not shares.tower_learns:
+        return merging
+    patches = tokens * tower.patches_per_token
     if recipe.model.gradient_checkpointing:
-        return patches * tower.layers * precision.bytes * tower.width
-    return patches * kept_by_tower(tower, precision)
+        return merging + patches * tower.layers * precision.bytes * tower.width
+    return merging + patches * kept_by_tower(tower, precision)
 
 
 def _caches(model: Dimensions, load: Load, shares: Shares) -> int:

@@ -1,4 +1,7 @@
-"""Features of pictures: computed once an image, once a run when the vision tower is frozen."""
+"""Features of pictures: computed once an image, once a run when the vision tower is frozen.
+
+Where the tower is frozen and its merger learns, what is kept is what comes before the merger.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ class VisionFeatures:
     Args:
         model: The model whose tower is run.
         max_bytes: Bound on kept features; the oldest go first. Only a tower without trainable
-            weights has its features kept.
+            weights has its features kept, before the merger where that one has some.
         alone: Run each picture whose features are kept by itself. The last bits of a sum depend
             on what it is batched with; a run that was resumed asks in other batches.
     """
@@ -38,11 +41,18 @@ class VisionFeatures:
         self._max_bytes = max_bytes
         self._kept: dict[int, tuple[Tensor, Tensor]] = {}
         self._bytes = 0
+        self._unmerged = False
 
     def of(self, prompts: Sequence[PromptInputs]) -> list[Tensor]:
         """Features of each prompt's picture, each (image token, …)."""
-        tower = self._model.family.vision_tower(self._model.network)
-        frozen = not any(weight.requires_grad for weight in tower.parameters())
+        family, network = self._model.family, self._model.network
+        frozen = not any(weight.requires_grad for weight in family.tower_weights(network))
+        merges = frozen and any(
+            weight.requires_grad for each in family.mergers(network) for weight in each.parameters()
+        )
+        if merges != self._unmerged:
+            # What was kept is of the other kind.
+            self._kept, self._bytes, self._unmerged = {}, 0, merges
         # Prompts over one picture hold the same pixel tensor: the data module opens it once.
         pictures = {id(_pixels(prompt)): prompt for prompt in prompts}
         # What was kept while the tower was frozen is out of date once it learns.
@@ -55,16 +65,16 @@ class VisionFeatures:
                 features[key] = feature
                 if frozen:
                     self._keep(key, _pixels(prompt), feature)
+        if merges:
+            features = dict(zip(features, family.merge(network, [*features.values()]), strict=True))
         return [features[id(_pixels(prompt))] for prompt in prompts]
 
     def _run(self, prompts: list[PromptInputs], *, frozen: bool) -> list[Tensor]:
         batches = [[prompt] for prompt in prompts] if frozen and self._alone else [prompts]
+        family = self._model.family
+        run = family.tower_features if self._unmerged else family.image_features
         with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
-            return [
-                feature
-                for batch in batches
-                for feature in self._model.family.image_features(self._model.network, batch)
-            ]
+            return [feature for batch in batches for feature in run(self._model.network, batch)]
 
     def _keep(self, key: int, pixels: Tensor, feature: Tensor) -> None:
         # The pixels are kept with the feature, so that their id cannot be given to others.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 import torch
 from small_runs import run, small_recipe, weights, write_triplets
 
 from grit.app.ask import ask_source
 from grit.app.models import load_source
+from grit.app.plan import make_plan
 from grit.config.model import ModelConfig
 from grit.errors import PictureError
 from grit.models.load import load_model
@@ -75,3 +78,28 @@ def test_a_family_trains_in_bfloat16_on_float32_masters(family_folder, triplets,
     config = ModelConfig(path=str(family_folder), device="cpu", dtype="bfloat16")
     taught = load_source(str(output), config).model.network
     assert {p.dtype for n, p in taught.named_parameters() if "lora_" not in n} == {torch.bfloat16}
+
+
+@pytest.mark.parametrize("tower", [False, True], ids=["tower learns", "tower frozen"])
+@pytest.mark.parametrize("merger", [False, True], ids=["merger learns", "merger frozen"])
+def test_each_of_tower_and_merger_is_frozen_by_its_own_field(
+    family_folder, triplets, tmp_path, tower, merger
+):
+    fields = {"freeze_vision": tower, "freeze_merger": merger}
+    model = {"path": str(family_folder), "device": "cpu", **fields}
+    recipe = small_recipe(family_folder, triplets, tmp_path / "run", model=model)
+    recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"steps": 1})})
+    run(recipe)
+    config = ModelConfig(path=str(family_folder), device="cpu")
+    taught, base = load_source(str(tmp_path / "run"), config).model, load_model(config)
+    kind = {"merger": "merger", "multi_modal_projector": "merger", "visual": "tower"}
+    kind |= {"vision_tower": "tower", "language_model": "decoder", "lm_head": "decoder"}
+    now, moved, sizes = dict(taught.network.named_parameters()), set(), Counter()
+    for name, weight in base.network.named_parameters():
+        part = next(what for word, what in kind.items() if word in name)
+        sizes[part] += weight.numel()
+        if not torch.equal(now[name], weight):
+            moved.add(part)
+    assert moved == {"decoder", *["tower"] * (not tower), *["merger"] * (not merger)}
+    still = sizes["tower"] * tower + sizes["merger"] * merger
+    assert make_plan(recipe).shares.trainable == sizes.total() - still

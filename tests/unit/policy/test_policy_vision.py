@@ -155,3 +155,58 @@ def test_without_any_room_a_call_still_gets_all_of_its_features(counted):
     assert [len(feature) for feature in vision.of(prompts)] == [
         int(prompt.image_mask.sum()) for prompt in prompts
     ]
+
+
+def test_what_comes_before_the_merger_merges_to_the_features(tiny_model, tiny_folder):
+    """Of several pictures at once, windows and deepstack included; widths by the architecture."""
+    prompts, family, network = prompts_of(tiny_model), tiny_model.family, tiny_model.network
+    with torch.no_grad():
+        before = family.tower_features(network, prompts)
+        merged = family.merge(network, before)
+        right = [plain_features(network, each) for each in all_plain_inputs(tiny_folder)]
+    for own, feature, expected in zip(before, merged, right, strict=True):
+        torch.testing.assert_close(feature, expected, atol=1e-5, rtol=1e-5)
+        assert own.shape[:-1] == expected.shape[:-1]
+        assert own.shape[-1] == 4 * network.config.vision_config.hidden_size
+    again = family.image_features(network, prompts)
+    assert torch.allclose(again[0], right[0], atol=1e-5), "nothing is left behind in the network"
+
+
+def test_a_frozen_tower_runs_once_under_a_merger_that_learns_by_its_true_gradients(
+    counted, tiny_folder
+):
+    family, network = counted.family, counted.network
+    network.requires_grad_(True)
+    for weight in family.tower_weights(network):
+        weight.requires_grad_(False)
+    vision, prompts = VisionFeatures(counted, alone=True), prompts_of(counted)
+    vision.of(prompts)
+    runs = len(family.runs)
+    features = vision.of(prompts)
+    assert len(family.runs) == runs, "the tower does not run again"
+    sum(each.square().sum() for each in features).backward()
+    learned = [w for merger in family.mergers(network) for w in merger.parameters()]
+    found = [weight.grad.clone() for weight in learned]
+    network.zero_grad()
+    plain = [plain_features(network, each) for each in all_plain_inputs(tiny_folder)]
+    sum(each.square().sum() for each in plain).backward()
+    for grad, weight in zip(found, learned, strict=True):
+        torch.testing.assert_close(grad, weight.grad, atol=1e-3, rtol=1e-3)
+        assert grad.abs().max() > 0
+    assert all(weight.grad is None for weight in family.tower_weights(network))
+    with torch.no_grad():
+        learned[-1].add_(1.0)
+        moved = vision.of(prompts)
+    assert len(family.runs) == runs
+    assert not torch.allclose(moved[0], features[0], atol=1e-2)
+
+
+def test_a_tower_learns_behind_a_merger_that_is_frozen(counted):
+    family, network = counted.family, counted.network
+    network.requires_grad_(True)
+    for merger in family.mergers(network):
+        merger.requires_grad_(False)
+    (feature,) = VisionFeatures(counted).of(prompts_of(counted)[:1])
+    feature.square().sum().backward()
+    assert any(weight.grad is not None for weight in family.tower_weights(network))
+    assert all(w.grad is None for merger in family.mergers(network) for w in merger.parameters())

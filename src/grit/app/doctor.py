@@ -13,10 +13,11 @@ from pathlib import Path
 
 import torch
 
+from grit.app.engines import require_engine
 from grit.app.plan import Plan, make_plan
 from grit.config.model import BUILTIN, ModelConfig
 from grit.config.recipe import Recipe
-from grit.errors import GritError
+from grit.errors import ConfigError, GritError
 from grit.models.folder import FolderFault, missing_files, torn_weights
 from grit.models.load import BUILTIN_FOLDER
 from grit.processes.launch import launched
@@ -64,7 +65,7 @@ def examine(recipe: Recipe) -> list[Finding]:
         findings.append(
             Finding("plan", State.BROKEN, str(error), "mend the model first; see grit plan --help")
         )
-    findings += [_memory(recipe.model, plan), _disk(recipe, plan), _judge(recipe)]
+    findings += [_memory(recipe.model, plan), _disk(recipe, plan), _rollout(recipe), _judge(recipe)]
     return findings
 
 
@@ -256,6 +257,16 @@ def _disk(recipe: Recipe, plan: Plan | None) -> Finding:
         said,
         "free some space, set output elsewhere, or set model.lora",
     )
+
+
+def _rollout(recipe: Recipe) -> Finding:
+    """Whether the engine of the rollouts is there."""
+    try:
+        require_engine(recipe)
+    except ConfigError as error:
+        said, _, fix = str(error).partition("; ")
+        return Finding("rollouts", State.BROKEN, said, fix)
+    return Finding("rollouts", State.GOOD, f"by the {recipe.rollout.type} engine")
 
 
 def _judge(recipe: Recipe) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import sys
 
 import pytest
 import torch
@@ -38,7 +39,7 @@ def test_a_whole_folder_on_this_machine_has_nothing_broken(tiny_folder, tmp_path
     assert not [finding for finding in findings if finding.state is State.BROKEN]
     assert [finding.subject for finding in findings] == [
         "torch", "device", "processes", "number format", "attention", "image backend",
-        "model folder", "memory", "disk", "judge",
+        "model folder", "memory", "disk", "rollouts", "judge",
     ]  # fmt: skip
     assert torch.__version__ in findings[0].detail
     assert not (tmp_path / "run").exists()
@@ -108,6 +109,13 @@ def test_memory_and_disk_are_held_against_the_plan(tmp_path, monkeypatch):
     monkeypatch.setattr("grit.app.doctor._free_memory", lambda: 2**30)
     memory = only("memory", path, model={"dtype": "bfloat16"})
     assert (memory.state, "grit plan" in memory.fix) == (State.WARNING, True)
+
+
+def test_a_python_without_vllm_is_broken_where_rollouts_need_it():
+    finding = only("rollouts", rollout={"type": "vllm", "python": sys.executable})
+    assert finding.state is State.BROKEN
+    assert "has no vLLM" in finding.detail
+    assert "rollout.python" in finding.fix
 
 
 def test_the_judge_says_that_there_is_none_to_reach():

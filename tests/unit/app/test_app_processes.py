@@ -128,7 +128,9 @@ def assert_same_run(one, two):
                 assert row.model_copy(update=inexact) == other.model_copy(update=inexact)
             for key, value in row.model_dump().items():
                 if isinstance(value, float):
-                    assert getattr(other, key) == pytest.approx(value, abs=1e-6, rel=1e-6), key
+                    # A mismatch is the rounding of two forwards, of one token at its worst.
+                    near = 1e-5 if key.startswith("mismatch") else 1e-6
+                    assert getattr(other, key) == pytest.approx(value, abs=near, rel=near), key
     same = weights(two)
     for name, tensor in weights(one).items():
         assert torch.allclose(tensor, same[name], rtol=1e-4, atol=1e-6), name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 from pathlib import Path
 
@@ -51,10 +52,31 @@ def never(row):
     return Score(1.0)
 
 
+class Elsewhere:
+    """An engine whose log-probabilities differ from the trainer's, all by the same."""
+
+    def __init__(self, engine, shift):
+        self._engine, self._shift = engine, shift
+
+    def roll_out(self, prompts, *, size, step):
+        return [
+            dataclasses.replace(
+                group,
+                completions=tuple(
+                    dataclasses.replace(c, logprobs=c.logprobs - self._shift)
+                    for c in group.completions
+                ),
+            )
+            for group in self._engine.roll_out(prompts, size=size, step=step)
+        ]
+
+
 class Bench:
     """A trainer on the tiny model, and everything around it that a test looks at."""
 
-    def __init__(self, folder, *, reward=variety, judge=None, nudge=0.02, **parts):
+    def __init__(
+        self, folder, *, reward=variety, judge=None, nudge=0.02, shift=0.0, cap=None, **parts
+    ):
         self.model = load(folder)
         self.policy = Policy(self.model)
         reference = FrozenReference(Policy(frozen_copy(self.policy.model)))
@@ -75,6 +97,7 @@ class Bench:
             deviation="biased",
             epsilon=1e-4,
             temperature=TEMPERATURE,
+            max_importance_weight=cap,
         )
         named = dict(self.model.network.named_parameters())
         sampling = {"max_new_tokens": 10, "temperature": TEMPERATURE, **parts.get("sampling", {})}
@@ -82,7 +105,7 @@ class Bench:
         self.trainer = Trainer(
             self.policy,
             reference if self.config.loss.beta else None,
-            LocalEngine(self.policy, Sampling(**sampling)),
+            Elsewhere(LocalEngine(self.policy, Sampling(**sampling)), shift),
             self.scorer,
             [
                 Prompt(Sample(f"s-{n}", Path("p.png"), question, "2", "counting"), inputs)
@@ -178,6 +201,24 @@ def test_the_figures_of_a_step_are_those_of_its_loss(bench, tiny_folder):
         result.sums["loss"] - 0.5 * result.sums["kl"]
     )
     assert result.sums["clipped"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("shift", "cap", "times", "capped"),
+    [
+        (math.log(1.5), 2.0, 1.5, 0.0),
+        (math.log(0.25), 2.0, 0.25, 0.0),
+        (math.log(3.0), 2.0, 2.0, 1.0),
+        (math.log(3.0), None, 1.0, 0.0),  # no engine of its own: taken at its word
+    ],
+)
+def test_importance_weights_scale_the_gradient_of_the_gain(bench, shift, cap, times, capped):
+    plain, weighted = bench(loss={"beta": 0.0}), bench(loss={"beta": 0.0}, shift=shift, cap=cap)
+    plain.step()
+    assert weighted.step().sums["capped"] == pytest.approx(capped)
+    expected = plain.moves()
+    for name, move in weighted.moves().items():
+        assert torch.allclose(move, times * expected[name], rtol=2e-3, atol=2e-4), name
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ ARGS ?=
 export PIP_ARGS PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test vllm-test check
+.PHONY: help setup demo test bench vllm-test check
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ demo: setup ## train the built-in model, before and after: runs/demo/report.html
 
 test: setup ## run the tests
 	@.venv/bin/python -m pytest $(ARGS)
+
+bench: setup ## one step of ours beside TRL's, the whole grid: benchmarks/results (hours)
+	@.venv/bin/python benchmarks/step.py --results benchmarks/results $(ARGS)
 
 vllm-test: setup ## make .venv-vllm (vLLM on the CPU) and run the tests that need it
 	@bash scripts/vllm_on_cpu/make.sh

@@ -241,6 +241,7 @@ def main() -> None:
         now = datetime.now(UTC)
         head = f"{now:%Y-%m-%d}, {platform.processor() or platform.machine()}, "
         head += f"{os.cpu_count()} cores, commit {commit}; `{' '.join(sys.argv)}`"
+        chosen.results.mkdir(parents=True, exist_ok=True)
         path = chosen.results / f"step-{now:%Y-%m-%d-%H%M}.md"
         path.write_text(f"{head}\n\n{as_markdown(rows)}\n", encoding="utf-8")
 

@@ -26,7 +26,8 @@ from grit.rollout.group import Prompt
 from grit.rollout.local import LocalEngine, Sampling
 from grit.training.optimizer import Optimizer
 from grit.training.scoring import Scorer
-from grit.training.trainer import Trainer, TrainerConfig
+from grit.training.step import TrainerConfig
+from grit.training.trainer import Trainer
 
 STEPS = 10_000
 

@@ -63,11 +63,7 @@ class Policy:
     def logits(self, branches: Branches) -> Tensor:
         """Scores of the next token in float32; shape (completion, vocabulary)."""
         weight = self.model.family.output_weight(self.model.network)
-        hidden = branches.last_hidden
-        if hidden.device.type == "cpu":
-            # The same product from the other side: with a few rows it is three times as fast.
-            return (weight @ hidden.t()).t().float().contiguous()
-        return nn.functional.linear(hidden, weight).float()
+        return nn.functional.linear(branches.last_hidden, weight).float()
 
     def logprobs(
         self,

@@ -8,10 +8,28 @@ from typing import Any
 
 from grit.geometry.box import Box
 
-__all__ = ["BOX_SETS", "Sample"]
+__all__ = ["BOX_SETS", "EXTRA_KEYS", "Sample"]
 
 BOX_SETS = frozenset({"locate", "ovd_position"})
 """Sets whose answers are boxes; another set says so with ``"answer_type": "boxes"`` in a row."""
+
+EXTRA_KEYS = {
+    "answer_type": "text, integer, float or list (MathVista); boxes: the answer is a box",
+    "caption": "the caption that a question was made of (VSR)",
+    "category": "part of a set that is scored by itself (MME, VLMEvalKit)",
+    "choices": "list of texts; the answer is one of them, never its letter",
+    "metadata": "what MathVista says of an item: source, task, skills, …",
+    "objects": "names of the things behind the true boxes, in their order",
+    "pair": "one text for all questions on one picture of a category (MME's acc+)",
+    "precision": "decimals that a float answer is rounded to, a whole number",
+    "question_type": "multi_choice or free_form",
+    "relation": "the spatial relation that is asked about (VSR)",
+    "unit": "unit of a number (MathVista)",
+}
+"""Keys of ``Sample.extra`` that mean something to us; each is absent where it does not apply.
+
+A file may hold anything under them: whoever reads one looks at its type first.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +47,7 @@ class Sample:
             empty when it was and there is nothing to point at.
         count: True count of a counting question; None for any other question.
         split: Part of the set, as the row states it.
-        extra: Keys of the row that we do not read, kept as they were.
+        extra: The row's other keys, kept as they were; ``EXTRA_KEYS`` says what some mean.
     """
 
     id: str

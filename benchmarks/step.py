@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -22,10 +21,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from output import add_output_flags, write
 from workload import IMAGE_SIDES, build_model, write_workload
 
 HERE = Path(__file__).parent
@@ -220,8 +219,7 @@ def main() -> None:
     parser.add_argument("--frozen", action="store_true", help="freeze the tower; ours is warm")
     parser.add_argument("--checkpointing", action="store_true", help="TRL's default beside it")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", type=Path, help="write the rows here")
-    parser.add_argument("--results", type=Path, help="write Markdown into this folder")
+    add_output_flags(parser)
     chosen = parser.parse_args()
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as place:
@@ -231,19 +229,7 @@ def main() -> None:
                 folder = Path(place) / f"{prompt_tokens}-{group_size}"
                 rows.append(cell(model, folder, prompt_tokens, group_size, chosen))
                 print(as_markdown(rows[-1:]).splitlines()[-1], file=sys.stderr)
-    print(as_markdown(rows))
-    if chosen.json:
-        chosen.json.write_text(json.dumps({"rows": rows}, indent=1), encoding="utf-8")
-    if chosen.results:
-        commit = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
-        ).stdout.strip()
-        now = datetime.now(UTC)
-        head = f"{now:%Y-%m-%d}, {platform.processor() or platform.machine()}, "
-        head += f"{os.cpu_count()} cores, commit {commit}; `{' '.join(sys.argv)}`"
-        chosen.results.mkdir(parents=True, exist_ok=True)
-        path = chosen.results / f"step-{now:%Y-%m-%d-%H%M}.md"
-        path.write_text(f"{head}\n\n{as_markdown(rows)}\n", encoding="utf-8")
+    write("step", rows, as_markdown(rows), chosen)
 
 
 if __name__ == "__main__":

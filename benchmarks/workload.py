@@ -43,6 +43,7 @@ class Workload:
         temperature: Of sampling.
         dtype: Of weights.
         device: Where it runs.
+        master_weights: Whether ours keeps float32 copies of 16-bit weights; TRL keeps none.
     """
 
     model: str
@@ -57,6 +58,7 @@ class Workload:
     temperature: float = 1.0
     dtype: str = "float32"
     device: str = "cpu"
+    master_weights: bool = False
 
     @classmethod
     def read(cls, path: Path) -> Workload:

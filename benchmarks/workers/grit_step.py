@@ -69,7 +69,9 @@ def build(workload: Workload, meter: Meter) -> Trainer:
     engine.roll_out = meter.wrap("rollout", engine.roll_out)
     reference = cast(Any, learner.reference)
     reference.logprobs = meter.wrap("reference", reference.logprobs)
-    optimizer = OptimizerConfig(lr=1e-6, schedule="constant")
+    optimizer = OptimizerConfig(
+        lr=1e-6, schedule="constant", master_weights=workload.master_weights
+    )
     return Trainer(
         learner.policy,
         reference,

@@ -51,6 +51,7 @@ COMMANDS = {
     "reward": Command(
         "grit.cli.reward:run", "[FILE] [FLAGS]", "what a completion is paid, and why"
     ),
+    "judge": Command("grit.cli.judge:run", "try|cache", "ask a judge; look after what it said"),
     "data": Command("grit.cli.data:run", "check FILE", "check a file of triplets and its pictures"),
     "report": Command("grit.cli.report:run", "RUN", "write a run's report.html"),
     "export": Command("grit.cli.export:run", "RUN", "a folder that plain transformers loads"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
+
+from grit.data.sample import Sample
 
 __all__ = ["Judge", "JudgeRequest", "Verdict"]
 
@@ -18,12 +20,50 @@ class JudgeRequest:
         reference: The true answer.
         prediction: The predicted answer; None when the completion has none.
         dataset: Name of the set the sample comes from, for rules that differ by set.
+        choices: What a multiple-choice question lists, in order; empty for any other question.
+        answer_type: ``text``, ``integer``, ``float`` or ``list``, as MathVista has it; empty where
+            nobody says.
+        precision: Decimal places to which a ``float`` is held against the reference.
+        unit: What a number without a unit is meant in.
     """
 
     question: str
     reference: str
     prediction: str | None
     dataset: str = ""
+    choices: tuple[str, ...] = ()
+    answer_type: str = ""
+    precision: int | None = None
+    unit: str = ""
+
+    @classmethod
+    def about(cls, sample: Sample, prediction: str | None) -> JudgeRequest:
+        """The request for one answer to a sample.
+
+        ``choices``, ``answer_type``, ``precision`` and ``unit`` are read from ``Sample.extra``
+        where they have the form that they should; anything else there says nothing.
+        """
+        extra = sample.extra
+        listed = extra.get("choices")
+        choices = cast("list[object]", listed) if isinstance(listed, list) else []
+        answer_type, unit = extra.get("answer_type"), extra.get("unit")
+        return cls(
+            sample.question,
+            sample.answer,
+            prediction,
+            sample.dataset,
+            choices=tuple(str(choice) for choice in choices),
+            answer_type=answer_type if isinstance(answer_type, str) else "",
+            precision=_places(extra.get("precision")),
+            unit=unit if isinstance(unit, str) else "",
+        )
+
+
+def _places(stated: object) -> int | None:
+    """Decimal places; JSON may hold them as 1 or as 1.0."""
+    if isinstance(stated, bool) or not isinstance(stated, int | float):
+        return None
+    return int(stated) if stated in range(16) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ async def judge_rows(
     """
     verdicts: list[Verdict | None] = [missing_verdict(trace.answer) for trace in traces]
     requests = [
-        JudgeRequest(sample.question, sample.answer, trace.answer, sample.dataset)
+        JudgeRequest.about(sample, trace.answer)
         for trace, sample, verdict in zip(traces, samples, verdicts, strict=True)
         if verdict is None
     ]

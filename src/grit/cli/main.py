@@ -53,6 +53,9 @@ COMMANDS = {
     ),
     "judge": Command("grit.cli.judge:run", "try|cache", "ask a judge; look after what it said"),
     "data": Command("grit.cli.data:run", "check FILE", "check a file of triplets and its pictures"),
+    "analyse": Command(
+        "grit.cli.analyse:run", "KIND RUN", "what chains rest on: correlation with their regions"
+    ),
     "report": Command("grit.cli.report:run", "RUN", "write a run's report.html"),
     "export": Command("grit.cli.export:run", "RUN", "a folder that plain transformers loads"),
 }

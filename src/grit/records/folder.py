@@ -13,6 +13,7 @@ Layout::
     checkpoints/step-000010/ weights, optimiser, random states
     best/                    weights of the best validation
     evaluations/             <model>-<mode>[-step-000010].jsonl and summary.json
+    analyses/                correlation-, faithfulness- and attention-<rows' name>.jsonl and .json
     pictures/                annotated pictures
     tracker/                 files of TensorBoard and the like
     summary.json             the before/after figures, for programs
@@ -49,6 +50,7 @@ _OUR_FILES = (
       for name in ("steps", "completions", "validation", "alarms", "checkpoints")
       for end in ("", ".superseded")),
     "evaluations/*.jsonl", "evaluations/summary.json",
+    "analyses/*.jsonl", "analyses/*.json", "analyses/*.html",
     "pictures/*.png", "pictures/*.jpg",
     "tracker/**/events.out.tfevents.*", "tracker/**/hparams.yml",
     *(f"{folder}/**/*{end}"
@@ -77,6 +79,7 @@ class RunFolder:
         self.best = self.path / "best"
         self.evaluations = self.path / "evaluations"
         self.evaluation_table = self.evaluations / "summary.json"
+        self.analyses = self.path / "analyses"
         self.pictures = self.path / "pictures"
         self.tracker = self.path / "tracker"
         self.summary = self.path / "summary.json"
@@ -131,7 +134,7 @@ class RunFolder:
         if folder.holds_run and overwrite:
             folder._remove_ours()
         if resume:
-            for parent in (folder.path, folder.checkpoints, folder.evaluations):
+            for parent in (folder.path, folder.checkpoints, folder.evaluations, folder.analyses):
                 remove_leftovers(parent)
             return folder
         folder.path.mkdir(parents=True, exist_ok=True)
@@ -201,6 +204,22 @@ class RunFolder:
         files = self.evaluations.glob("*.jsonl")
         return sorted(path for path in files if not path.stem.endswith(".superseded"))
 
+    def analysis(self, kind: str, name: str) -> tuple[Path, Path]:
+        """Files of an analysis: its rows and its figures.
+
+        Args:
+            kind: ``correlation``, ``faithfulness`` or ``attention``.
+            name: Of the rows that it is about, or of a file of chains.
+
+        Raises:
+            RunFolderError: If the name cannot stand in a file name.
+        """
+        if not _LABEL.fullmatch(name):
+            raise RunFolderError(
+                f"{name!r} cannot name a file; use letters, digits, '.', '_' and '-'"
+            )
+        return self.analyses / f"{kind}-{name}.jsonl", self.analyses / f"{kind}-{name}.json"
+
     def write_recipe(self, recipe: Mapping[str, Any]) -> None:
         """Write the resolved recipe, plain values only."""
         text = yaml.safe_dump(dict(recipe), sort_keys=False, allow_unicode=True)
@@ -265,9 +284,12 @@ class RunFolder:
                 )
         for path in ours:
             path.unlink()
-        for parent in (self.path, self.checkpoints, self.evaluations):
+        for parent in (self.path, self.checkpoints, self.evaluations, self.analyses):
             remove_leftovers(parent)
-        for top in (self.checkpoints, self.best, self.evaluations, self.pictures, self.tracker):
+        for top in (
+            self.checkpoints, self.best, self.evaluations, self.analyses, self.pictures,
+            self.tracker,
+        ):  # fmt: skip
             _remove_empty_folders(top)
         # The marker goes last: a removal that is cut short can be done again.
         (self.path / MARKER).unlink()

@@ -2,8 +2,10 @@
 #   PIP_ARGS  further arguments for pip       make demo PIP_ARGS="--index-url ADDRESS"
 #   PYTHON    the Python to make .venv with   make setup PYTHON=python3.12
 #   ARGS      arguments for the command       make test ARGS="tests/unit/traces -n 0"
+#   PARTS     which benchmarks to run         make bench PARTS="startup parse"
 
 PIP_ARGS ?=
+PARTS ?= startup parse logprobs vision rollout step
 PYTHON ?=
 ARGS ?=
 export PIP_ARGS PYTHON
@@ -24,8 +26,9 @@ demo: setup ## train the built-in model, before and after: runs/demo/report.html
 test: setup ## run the tests
 	@.venv/bin/python -m pytest $(ARGS)
 
-bench: setup ## one step of ours beside TRL's, the whole grid: benchmarks/results (hours)
-	@.venv/bin/python benchmarks/step.py --results benchmarks/results $(ARGS)
+bench: setup ## measure every part, then a step of ours beside TRL's: benchmarks/results (hours)
+	@for part in $(PARTS); do \
+		.venv/bin/python benchmarks/$$part.py --results benchmarks/results $(ARGS) || exit 1; done
 
 vllm-test: setup ## make .venv-vllm (vLLM on the CPU) and run the tests that need it
 	@bash scripts/vllm_on_cpu/make.sh

@@ -4,25 +4,42 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-__all__ = ["medians", "peak_bytes", "resident_bytes", "seconds", "take_turns"]
+__all__ = ["Spent", "median_spent", "peak_bytes", "resident_bytes", "spent_by", "take_turns"]
 
+NameT = TypeVar("NameT", bound=Hashable)
 FoundT = TypeVar("FoundT")
 
 
-def seconds(call: Callable[[], object]) -> float:
-    """How long a call takes, by the clock on the wall."""
-    begun = time.perf_counter()
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Seconds of a call.
+
+    Args:
+        wall: By the clock on the wall.
+        processor: Of all processors together; other work on the machine does not move it.
+    """
+
+    wall: float
+    processor: float
+
+
+def spent_by(call: Callable[[], object], *, device: str = "cpu") -> Spent:
+    """What a call takes; work of a GPU is waited for."""
+    _finish(device)
+    wall, processor = time.perf_counter(), time.process_time()
     call()
-    return time.perf_counter() - begun
+    _finish(device)
+    return Spent(time.perf_counter() - wall, time.process_time() - processor)
 
 
 def take_turns(ways: Mapping[str, Callable[[], FoundT]], *, rounds: int) -> dict[str, list[FoundT]]:
     """What each way says, A B A B …; the first turn of each is thrown away."""
-    found: dict[str, list[FoundT]] = {name: [] for name in ways}
+    found: dict[NameT, list[FoundT]] = {name: [] for name in ways}
     for way in ways.values():
         way()
     for _ in range(rounds):
@@ -31,9 +48,12 @@ def take_turns(ways: Mapping[str, Callable[[], FoundT]], *, rounds: int) -> dict
     return found
 
 
-def medians(found: Mapping[str, list[float]]) -> dict[str, float]:
-    """The median of each way's turns."""
-    return {name: statistics.median(turns) for name, turns in found.items()}
+def median_spent(turns: Sequence[Spent]) -> Spent:
+    """The median of each clock."""
+    return Spent(
+        statistics.median(turn.wall for turn in turns),
+        statistics.median(turn.processor for turn in turns),
+    )
 
 
 def resident_bytes() -> int:
@@ -44,6 +64,13 @@ def resident_bytes() -> int:
 def peak_bytes() -> int:
     """The most memory that this process has had, its parent's not counted; Linux only."""
     return _status("VmHWM")
+
+
+def _finish(device: str) -> None:
+    if device != "cpu":
+        import torch
+
+        torch.cuda.synchronize()
 
 
 def _status(name: str) -> int:

@@ -1,4 +1,7 @@
-"""Where the command line writes: results to stdout, progress and warnings to stderr."""
+"""Where the command line writes: results to stdout, progress and warnings to stderr.
+
+rich is imported when something is written, so that a command's help does not wait for it.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+if TYPE_CHECKING:
+    from rich.console import Console
 
 __all__ = ["Advance", "err", "out", "progress"]
 
@@ -35,12 +31,16 @@ class Advance(Protocol):
 @functools.cache
 def out() -> Console:
     """The console for results; numbers and paths keep the colours that we give them."""
+    from rich.console import Console
+
     return Console(highlight=False)
 
 
 @functools.cache
 def err() -> Console:
     """The console for progress, warnings and anything that is not the result."""
+    from rich.console import Console
+
     return Console(stderr=True, highlight=False)
 
 
@@ -60,6 +60,15 @@ def progress(title: str, total: int, *, start: int = 0) -> Iterator[Advance]:
     if not err().is_terminal:
         yield _Lines(title, total, start)
         return
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),

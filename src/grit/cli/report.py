@@ -8,11 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 
 from grit.errors import ConfigError
-from grit.records.folder import RunFolder
-from grit.viewer.report import build_report
 
 __all__ = ["ReportArguments", "run"]
 
@@ -43,6 +40,12 @@ def run(arguments: list[str]) -> int:
         raise ConfigError(
             f"--samples-per-task must be 0 or more, not {given.samples_per_task}; 4 is the default"
         )
+
+    from rich.console import Console
+
+    from grit.records.folder import RunFolder
+    from grit.viewer.report import build_report
+
     page = build_report(
         RunFolder.open(given.folder), samples_per_task=given.samples_per_task, seed=given.seed
     )

@@ -45,7 +45,9 @@ class Form:
                 part = self._part(info, here, value)
                 if part is None:
                     continue
-                columns.append((name, cast("type[Any]", type(part))))
+                # Where a part has no help, tyro reads our sources for one, at a tenth of a second.
+                about = tyro.conf.arg(help=type(part).__doc__)
+                columns.append((name, Annotated[type(part), about]))
                 contents[name] = part
             else:
                 columns.append((name, _leaf(info)))

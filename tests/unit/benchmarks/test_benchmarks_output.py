@@ -36,7 +36,11 @@ def test_ways_take_turns_and_the_first_turn_is_thrown_away():
     found = timing.take_turns({"ours": way("a"), "theirs": way("b")}, rounds=3)
     assert said == ["a", "b"] * 4
     assert found == {"ours": [3.0, 5.0, 7.0], "theirs": [4.0, 6.0, 8.0]}
-    assert timing.medians(found) == {"ours": 5.0, "theirs": 6.0}
+
+
+def test_the_median_is_taken_of_each_clock_by_itself():
+    turns = [timing.Spent(3.0, 1.0), timing.Spent(1.0, 5.0), timing.Spent(2.0, 2.0)]
+    assert timing.median_spent(turns) == timing.Spent(2.0, 2.0)
 
 
 def test_memory_of_this_process_rises_with_what_it_holds():

@@ -173,12 +173,20 @@ def _build_internvl(tokenizer, folder: Path, text: dict) -> InternVLForCondition
     return network
 
 
-def plain_inputs(folder: Path, picture: Image.Image, question: str) -> dict[str, torch.Tensor]:
-    """One prompt by transformers alone, through the processor of the family where it has one."""
+def plain_inputs(
+    folder: Path,
+    picture: Image.Image,
+    question: str,
+    shown: tuple[Image.Image, str, str] | None = None,
+) -> dict[str, torch.Tensor]:
+    """One prompt by transformers alone, through the processor of the family where it has one.
+
+    ``shown`` is a picture, a question and a reply that stand before it.
+    """
     settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     word = settings["model_type"]
     if word == "qwen2_5_vl":
-        return tiny_qwen.plain_inputs(folder, picture, question)
+        return tiny_qwen.plain_inputs(folder, picture, question, shown)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     # Without torchvision there are no video processors, and none is looked at for a picture.
     with mock.patch.object(ProcessorMixin, "check_argument_for_proper_class"):
@@ -192,11 +200,11 @@ def plain_inputs(folder: Path, picture: Image.Image, question: str) -> dict[str,
             processor = Qwen3VLProcessor(
                 Qwen2VLImageProcessorPil.from_pretrained(folder), tokenizer
             )
-    content = [{"type": "image"}, {"type": "text", "text": question}]
     text = tokenizer.apply_chat_template(
-        [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+        tiny_qwen.plain_messages(question, shown), tokenize=False, add_generation_prompt=True
     )
-    return dict(processor(images=[picture], text=[text], return_tensors="pt"))
+    pictures = [picture] if shown is None else [shown[0], picture]
+    return dict(processor(images=pictures, text=[text], return_tensors="pt"))
 
 
 def all_plain_inputs(folder: Path, seed: int = 0) -> list[dict[str, torch.Tensor]]:

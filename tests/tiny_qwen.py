@@ -132,17 +132,33 @@ def completions_of(model) -> tuple[list[int], list[torch.Tensor]]:
     return [owner for owner, _ in COMPLETIONS], [spelled(model, text) for _, text in COMPLETIONS]
 
 
-def plain_inputs(folder: Path, picture: Image.Image, question: str) -> dict[str, torch.Tensor]:
+def plain_messages(question: str, shown=None) -> list[dict]:
+    """What a chat template is given: a picture with a question, an example before them or none."""
+
+    def turn(role, text, *pictures):
+        return {"role": role, "content": [*pictures, {"type": "text", "text": text}]}
+
+    picture = {"type": "image"}
+    before = [] if shown is None else [turn("user", shown[1], picture), turn("assistant", shown[2])]
+    return [*before, turn("user", question, picture)]
+
+
+def plain_inputs(
+    folder: Path, picture: Image.Image, question: str, shown=None
+) -> dict[str, torch.Tensor]:
     """One prompt by transformers alone, put together as its own Qwen2.5-VL processor does."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
     processor = Qwen2VLImageProcessorPil.from_pretrained(folder)
-    content = [{"type": "image"}, {"type": "text", "text": question}]
     text = tokenizer.apply_chat_template(
-        [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+        plain_messages(question, shown), tokenize=False, add_generation_prompt=True
     )
-    pixels = processor(images=[picture], return_tensors="pt")
-    num_tokens = int(pixels["image_grid_thw"].prod()) // processor.merge_size**2
-    text = text.replace("<|image_pad|>", "<|image_pad|>" * num_tokens)
+    pixels = processor(
+        images=[picture] if shown is None else [shown[0], picture], return_tensors="pt"
+    )
+    for grid in pixels["image_grid_thw"]:
+        num_tokens = int(grid.prod()) // processor.merge_size**2
+        text = text.replace("<|image_pad|>", "<|placeholder|>" * num_tokens, 1)
+    text = text.replace("<|placeholder|>", "<|image_pad|>")
     input_ids = tokenizer(text, return_tensors="pt")["input_ids"]
     return {
         "input_ids": input_ids,

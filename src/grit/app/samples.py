@@ -15,12 +15,14 @@ from grit.data.sample import Sample
 from grit.data.scenes.generate import Part
 from grit.data.scenes.tasks import TASKS
 from grit.errors import ConfigError, DataError, PictureError
-from grit.models.family import LoadedModel
+from grit.models.family import LoadedModel, Shown
 from grit.prompts.question import Mode, question_turn
+from grit.prompts.worked import worked_chain
 from grit.rollout.group import Prompt
 
 __all__ = [
     "BUILTIN_TEST",
+    "icl_example",
     "make_prompts",
     "read_source",
     "refuse_unknown_tasks",
@@ -103,6 +105,7 @@ def make_prompts(
     mode: Mode,
     *,
     max_pixels: int,
+    example: Sample | None = None,
     on_prompt: Callable[[], None] | None = None,
 ) -> list[Prompt]:
     """Open each sample's picture and make its prompt.
@@ -112,24 +115,64 @@ def make_prompts(
         model: Whose tokenizer, template and image processor are used.
         mode: How the questions are put.
         max_pixels: Larger pictures are refused before they are decoded.
+        example: Shown before each question where the mode is ``icl``.
         on_prompt: Told of each prompt, for progress.
 
     Raises:
         PictureError: If a picture cannot be used; names the sample.
         DataError: If true boxes do not fit the picture that they are on.
     """
+    shown = None
+    if mode is Mode.ICL and example is not None:
+        shown = _worked_example(example, model, max_pixels=max_pixels)
     prompts: list[Prompt] = []
     for sample in samples:
         picture = open_sample_picture(sample, max_pixels=max_pixels)
         _refuse_foreign_boxes(sample, picture.size)
         try:
-            inputs = model.prepare(picture, question_turn(sample.question, mode))
+            inputs = model.prepare(picture, question_turn(sample.question, mode), shown=shown)
         except PictureError as error:
             raise PictureError(f"sample {sample.id}, {sample.image}: {error}") from error
         prompts.append(Prompt(sample, inputs))
         if on_prompt is not None:
             on_prompt()
     return prompts
+
+
+def icl_example(file: Path | None, samples: Sequence[Sample]) -> Sample:
+    """The worked example of the mode ``icl``.
+
+    Args:
+        file: A JSONL file whose first row it is; None takes a built-in counting triplet.
+        samples: What is asked: the example must not be among it.
+
+    Raises:
+        ConfigError: If it is.
+        DataError: If the file cannot be used.
+    """
+    if file is None:
+        example = next(each for each in builtin_triplets() if each.count == 2)
+    else:
+        example = read_samples(file, must_exist=True)[0]
+    same = [
+        each.id
+        for each in samples
+        if each.question == example.question and each.image.absolute() == example.image.absolute()
+    ]
+    if same:
+        raise ConfigError(
+            f"the worked example of icl is sample {same[0]} of the questions, whose answer it "
+            "would show; give another one with --example FILE"
+        )
+    return example
+
+
+def _worked_example(example: Sample, model: LoadedModel, *, max_pixels: int) -> Shown:
+    picture = open_sample_picture(example, max_pixels=max_pixels)
+    _refuse_foreign_boxes(example, picture.size)
+    turn = question_turn(example.question, Mode.ICL)
+    # What the model would write about this picture depends on the size that it sees it in.
+    return Shown(picture, turn, worked_chain(example, model.prepare(picture, turn).frame))
 
 
 def _refuse_foreign_boxes(sample: Sample, size: tuple[int, int]) -> None:

@@ -1,41 +1,61 @@
-"""`grit eval MODEL`: accuracy, grounding and format on a test set, with n and intervals."""
+"""`grit eval MODEL…`: accuracy, grounding and format on a test set, with n and intervals."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from grit.cli.console import out
 
+if TYPE_CHECKING:
+    from grit.app.evaluate import Evaluation
+    from grit.processes.processes import Processes
+
 __all__ = ["EvalCommand", "run"]
+
+_Modes = Literal["auto", "grounded", "cot", "icl", "direct"]
 
 
 @dataclass(frozen=True)
 class EvalCommand:
-    """Ask a model every question of a test set once, and mark what it says.
+    """Ask models every question of a test set once, and mark what they say.
 
     Rows and figures go into a run folder: the model's own when it is one, else --output.
+    --rescore judges rows again that are there already, and asks no model.
     """
 
-    model: Annotated[str, tyro.conf.Positional]
-    """A run folder, an export, a model folder, a hub name, or builtin."""
+    model: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """Run folders, exports, model folders, hub names, or builtin; one or several."""
     data: str = "builtin:test"
     """A JSONL file, or builtin, builtin:val, builtin:test."""
     images: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Folder of the file's pictures; by default beside it."""
-    mode: Literal["auto", "grounded", "cot", "direct"] = "auto"
-    """How questions are put; auto is grounded for a model that grit trained, else direct."""
+    mode: tuple[_Modes, ...] = ("auto",)
+    """How questions are put, in one way or several: direct; cot, the paper's suffix; icl, the
+    suffix after a worked example; grounded, the suffix to a trained model. auto is grounded for
+    a model that grit trained, else direct."""
+    example: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """A JSONL file whose first row is the worked example of icl; by default a built-in triplet."""
     tasks: tuple[str, ...] = ()
     """Only these tasks or sets."""
     limit: int | None = None
     """Most samples of each task; held-out scenes come 300 a task without it."""
     output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
-    """Run folder for rows and figures; needed when the model is no run."""
-    label: str | None = None
-    """The model's name in rows and tables; by default grit if grit trained it, else base."""
+    """Run folder for rows and figures; needed when a model is no run."""
+    label: tuple[str, ...] = ()
+    """The models' names in rows and tables; by default grit or base, of several the folders'."""
+    compare: bool = False
+    """Hold each evaluation against the first, on the same samples: McNemar's exact test for
+    accuracy, paired bootstrap for IoU."""
+    tables: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="PATH…")] = ()
+    """Write figures and comparisons into files that end in .md, .tex or .json."""
+    predict_only: bool = False
+    """Keep what the models say and judge nothing; --rescore does it later."""
+    rescore: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="PATH…")] = ()
+    """Files of rows (RUN/evaluations/*.jsonl) to judge again; no model is asked."""
     seed: int = 0
     """Of held-out scenes, and of sampling."""
     batch_size: int = 64
@@ -66,16 +86,60 @@ def run(arguments: list[str]) -> int:
         EvalCommand, prog="grit eval", args=arguments, config=(tyro.conf.FlagCreatePairsOff,)
     )
 
-    from grit.app.evaluate import evaluate_source
-    from grit.cli.demo import evaluation_bar, no_bar
-    from grit.cli.figures import figures_table
+    from grit.app.tables import refuse_tables
     from grit.cli.quiet import quiet_libraries
+    from grit.processes.distributed import open_processes
+
+    _refuse_contradictions(command)
+    refuse_tables(command.tables, replace=command.resume or command.overwrite)
+    quiet_libraries()
+    if command.rescore:
+        _show(command, _rescored(command))
+        return 0
+    with open_processes(command.device) as processes:
+        evaluations = _evaluated(command, processes)
+    if processes.is_writer:
+        _show(command, evaluations)
+    return 0
+
+
+def _refuse_contradictions(command: EvalCommand) -> None:
+    from grit.errors import ConfigError
+
+    if bool(command.model) == bool(command.rescore):
+        raise ConfigError(
+            "give models to ask, or files of rows to --rescore; one of the two (grit eval --help)"
+        )
+    if command.predict_only and (command.compare or command.tables or command.rescore):
+        raise ConfigError(
+            "--predict-only judges nothing, so that there is nothing for --compare, --tables or "
+            "--rescore; judge the rows afterwards with --rescore FILE, and compare then"
+        )
+    num_evaluations = len(command.model) * len(set(command.mode)) + len(command.rescore)
+    if command.compare and num_evaluations < 2:
+        raise ConfigError(
+            "--compare needs two evaluations or more: give two models, two modes, or two files to "
+            "--rescore"
+        )
+    if command.example is not None and "icl" not in command.mode:
+        raise ConfigError("--example is shown in the mode icl alone; add --mode icl")
+
+
+def _rescored(command: EvalCommand) -> list[Evaluation]:
+    from grit.app.rescore import rescore_file
+    from grit.cli.demo import evaluation_bar
+
+    return [rescore_file(file, bar=evaluation_bar) for file in command.rescore]
+
+
+def _evaluated(command: EvalCommand, processes: Processes) -> list[Evaluation]:
+    from grit.app.evaluate_models import evaluate_model, labels_of
+    from grit.cli.demo import evaluation_bar, no_bar
     from grit.config.compose import config_of_flags
     from grit.config.evaluation import EvaluationConfig
     from grit.config.model import ModelConfig
-    from grit.processes.distributed import open_processes
+    from grit.judges.rules import RulesJudge
 
-    quiet_libraries()
     config = config_of_flags(
         EvaluationConfig,
         tasks=command.tasks or None,
@@ -93,22 +157,47 @@ def run(arguments: list[str]) -> int:
         device=command.device,
         dtype=command.dtype,
     )
-    with open_processes(command.device) as processes:
-        path, summaries = evaluate_source(
-            command.model,
+    modes = tuple(dict.fromkeys(None if mode == "auto" else mode for mode in command.mode))
+    labels = labels_of(command.model, command.label)
+    return [
+        evaluation
+        for source, label in zip(command.model, labels, strict=True)
+        for evaluation in evaluate_model(
+            source,
             model,
             config,
             data=command.data,
             images=command.images,
-            mode=None if command.mode == "auto" else command.mode,
+            modes=modes,
+            example=command.example,
             output=command.output,
-            label=command.label,
+            label=label,
+            judge=None if command.predict_only else RulesJudge(),
             bar=evaluation_bar if processes.is_writer else no_bar,
             resume=command.resume,
             overwrite=command.overwrite,
             processes=processes,
         )
-    if processes.is_writer:
+    ]
+
+
+def _show(command: EvalCommand, evaluations: list[Evaluation]) -> None:
+    """Tables on the terminal and in files, and where the rows are."""
+    from grit.app.tables import compare_with_first, write_table
+    from grit.cli.figures import comparison_figures, figures_table, part_figures
+
+    summaries = [summary for each in evaluations for summary in each.summaries]
+    if not command.predict_only:
         out().print(figures_table(summaries))
-        out().print(f"rows in {path}", markup=False, soft_wrap=True)
-    return 0
+        if (parts := part_figures(summaries)) is not None:
+            out().print(parts)
+    comparisons = compare_with_first(evaluations) if command.compare else []
+    if comparisons:
+        out().print(comparison_figures(comparisons))
+    for each in evaluations:
+        out().print(f"rows in {each.path}", markup=False, soft_wrap=True)
+        if command.predict_only:
+            out().print(f"  grit eval --rescore {each.path}", markup=False, soft_wrap=True)
+    for file in command.tables:
+        write_table(file, summaries, comparisons)
+        out().print(f"figures in {file}", markup=False, soft_wrap=True)

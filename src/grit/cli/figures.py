@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from grit.records.comparison import ComparisonRow
 from grit.records.rows import ALL_TASKS, TRAINING_TASKS, EvaluationSummary, Interval
+from grit.viewer.figures import figure, p_value, part_table
 
-__all__ = ["figures_table"]
+__all__ = ["comparison_figures", "figures_table", "part_figures"]
 
 _GROUPS = {TRAINING_TASKS: "trained on", ALL_TASKS: "all tasks"}
 
@@ -24,6 +26,10 @@ def figures_table(rows: Sequence[EvaluationSummary], *, title: str | None = None
     table.add_column("n", justify="right", no_wrap=True)
     for name in ("accuracy", "IoU", "format"):
         table.add_column(name, no_wrap=True)
+    # What no judge has marked is worth a column where there is any; it counts as wrong.
+    unscored = any(row.n_unscored for row in rows)
+    if unscored:
+        table.add_column("unscored", justify="right", no_wrap=True)
     tasks = list(dict.fromkeys(row.task for row in rows))
     # Groups of tasks come last, after what they are made of.
     tasks.sort(key=lambda task: task in _GROUPS)
@@ -34,12 +40,64 @@ def figures_table(rows: Sequence[EvaluationSummary], *, title: str | None = None
                 _GROUPS.get(task, task) if row is members[0] else "",
                 f"{row.model}, {row.mode}",
                 _number(row),
-                _figure(row.accuracy, row.accuracy_interval),
+                _figure(row.accuracy, row.accuracy_bootstrap or row.accuracy_interval),
                 _figure(row.grounding_iou, row.grounding_iou_interval),
                 _figure(row.format_rate, row.format_interval),
+                *((str(row.n_unscored),) if unscored else ()),
                 end_section=row is members[-1],
             )
+    table.caption = None if unscored else "no answer is unscored"
+    table.caption_justify = "left"
     return table
+
+
+def part_figures(rows: Sequence[EvaluationSummary]) -> Table | None:
+    """MME's score, and tasks by answer type and category; None where there is neither."""
+    parts = part_table(rows)
+    if parts is None:
+        return None
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title="parts of tasks")
+    table.title_justify = "left"
+    for number, name in enumerate(parts.columns):
+        table.add_column(name, justify="left" if number < parts.num_words else "right")
+    for line in parts.rows:
+        table.add_row(*line)
+    return table
+
+
+def comparison_figures(rows: Sequence[ComparisonRow]) -> Table:
+    """What the second of each two evaluations has over the first, with p-values."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title_justify="left")
+    table.title = "second − first, on the samples that both answered"
+    for name in ("task", "second", "first"):
+        table.add_column(name)
+    for name in ("n", "unscored", "alone right"):
+        table.add_column(name, justify="right")
+    for name in ("accuracy", "p", "IoU", "p"):
+        table.add_column(name, no_wrap=True)
+    for row in rows:
+        table.add_row(
+            _GROUPS.get(row.task, row.task),
+            row.second,
+            row.first,
+            str(row.n),
+            str(row.n_left_out),
+            f"{row.only_second} / {row.only_first}",
+            _difference(row.accuracy_difference, row.accuracy_interval),
+            p_value(row.mcnemar_p),
+            _difference(row.iou_difference, row.iou_interval),
+            p_value(row.iou_p),
+        )
+    table.caption = "95% intervals and p of IoU by paired bootstrap; p of accuracy by McNemar"
+    table.caption_justify = "left"
+    return table
+
+
+def _difference(value: float | None, interval: Interval | None) -> str:
+    if value is None or interval is None:
+        return "–"
+    low, high = (figure(end, signed=True) for end in interval)
+    return f"{figure(value, signed=True)} [dim]{low}…{high}[/dim]"
 
 
 def _number(row: EvaluationSummary) -> str:

@@ -18,7 +18,7 @@ __all__ = ["evaluate"]
 def evaluate(
     engine: RolloutEngine,
     model: LoadedModel,
-    judge: Judge,
+    judge: Judge | None,
     prompts: Sequence[Prompt],
     *,
     label: str,
@@ -37,7 +37,7 @@ def evaluate(
     Args:
         engine: Samples completions; greedy for published figures.
         model: Whose pixel limits go into the rows.
-        judge: Who says what is right.
+        judge: Who says what is right; None leaves the rows to be judged later.
         prompts: Each sample once.
         label: Name of the model in the rows.
         mode: How the questions are put.

@@ -17,7 +17,7 @@ from transformers import DynamicCache, PreTrainedTokenizerBase
 from grit.errors import ModelError, PictureError
 from grit.geometry.spaces import Frame
 
-__all__ = ["Family", "LoadedModel", "PixelLimits", "PromptInputs", "PromptStates"]
+__all__ = ["Family", "LoadedModel", "PixelLimits", "PromptInputs", "PromptStates", "Shown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,15 @@ class PixelLimits:
 
 @dataclass(frozen=True, slots=True)
 class PromptInputs:
-    """One picture with one question, ready for a model.
+    """One picture with one question, ready for a model; a worked example may stand before them.
 
     Args:
         text: The whole prompt after the chat template, image placeholders not yet repeated.
         input_ids: Tokens, one row; shape (token,).
-        image_mask: True where the picture's features go; shape (token,).
-        vision: Keyword arguments of the vision tower for this one picture.
-        frame: How boxes that the model writes map to the original picture.
+        image_mask: True where the pictures' features go; shape (token,).
+        vision: Keyword arguments of the vision tower for the prompt's pictures, in order of the
+            text: the example's, if there is one, and the question's.
+        frame: How boxes that the model writes map to the question's picture.
     """
 
     text: str
@@ -52,6 +53,21 @@ class PromptInputs:
     image_mask: Tensor
     vision: dict[str, Tensor]
     frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A worked example: a turn of the user's, picture first, and the reply to it.
+
+    Args:
+        picture: RGB, upright.
+        turn: The user's words.
+        reply: The model's, boxes in its own space.
+    """
+
+    picture: Image.Image
+    turn: str
+    reply: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +135,13 @@ class Family(Protocol):
         """What transformers' processor class is told beyond tokenizer and image processor."""
         ...
 
-    def prepare(self, model: LoadedModel, picture: Image.Image, text: str) -> PromptInputs:
-        """Tokens and pixels of one prompt whose text has one image placeholder."""
+    def prepare(
+        self, model: LoadedModel, pictures: Sequence[Image.Image], text: str
+    ) -> PromptInputs:
+        """Tokens and pixels of one prompt, whose text has one image placeholder a picture.
+
+        The last picture is the one that is asked about: the frame is its.
+        """
         ...
 
     def vision_tower(self, network: nn.Module) -> nn.Module:
@@ -144,7 +165,7 @@ class Family(Protocol):
         ...
 
     def image_features(self, network: nn.Module, prompts: Sequence[PromptInputs]) -> list[Tensor]:
-        """All that the decoder needs of each prompt's picture, each (image token, …)."""
+        """All that the decoder needs of each prompt's pictures, each (image token, …)."""
         ...
 
     def tower_features(self, network: nn.Module, prompts: Sequence[PromptInputs]) -> list[Tensor]:
@@ -231,19 +252,22 @@ class LoadedModel:
         """Where the weights are."""
         return next(self.network.parameters()).device
 
-    def render(self, turn: str) -> str:
+    def render(self, turn: str, shown: Shown | None = None) -> str:
         """Put a user's turn, picture first, through the chat template, ready to be answered.
+
+        Args:
+            turn: The user's words.
+            shown: A worked example, which stands before them as turns of its own.
 
         Raises:
             ModelError: If the template is not valid, or refuses these messages.
         """
         messages: list[dict[str, Any]] = []
         if self.system_prompt is not None:
-            messages.append(
-                {"role": "system", "content": [{"type": "text", "text": self.system_prompt}]}
-            )
-        content = [{"type": "image"}, {"type": "text", "text": turn}]
-        messages.append({"role": "user", "content": content})
+            messages.append(_said("system", self.system_prompt))
+        if shown is not None:
+            messages += [_said("user", shown.turn, picture=True), _said("assistant", shown.reply)]
+        messages.append(_said("user", turn, picture=True))
         try:
             text = self.tokenizer.apply_chat_template(
                 messages, tokenize=False, add_generation_prompt=True
@@ -255,14 +279,22 @@ class LoadedModel:
             ) from error
         return str(text)
 
-    def prepare(self, picture: Image.Image, turn: str) -> PromptInputs:
+    def prepare(
+        self, picture: Image.Image, turn: str, *, shown: Shown | None = None
+    ) -> PromptInputs:
         """One prompt, from a picture (RGB, upright) and the text of the user's turn.
 
+        Args:
+            picture: What is asked about.
+            turn: The user's words.
+            shown: A worked example to stand before them, with its picture.
+
         Raises:
-            ModelError: If the chat template does not take one picture.
+            ModelError: If the chat template does not take one picture a turn.
             PictureError: If the picture makes the prompt longer than it may be: nothing is cut.
         """
-        inputs = self.family.prepare(self, picture, self.render(turn))
+        pictures = [picture] if shown is None else [shown.picture, picture]
+        inputs = self.family.prepare(self, pictures, self.render(turn, shown))
         num_tokens, limit = len(inputs.input_ids), self.max_prompt_tokens
         if limit is not None and num_tokens > limit:
             raise PictureError(
@@ -286,3 +318,9 @@ class LoadedModel:
         """The text of a completion: what the model said, end tokens and their like left out."""
         said = [token for token in tokens if token not in self._silent_ids]
         return str(self.tokenizer.decode(said, clean_up_tokenization_spaces=False))
+
+
+def _said(role: str, text: str, *, picture: bool = False) -> dict[str, Any]:
+    """A message for a chat template."""
+    content = [{"type": "text", "text": text}]
+    return {"role": role, "content": [{"type": "image"}, *content] if picture else content}

@@ -28,7 +28,7 @@ from grit.geometry.box import Space
 from grit.geometry.spaces import Frame
 from grit.models.decoder import DecoderFamily
 from grit.models.family import LoadedModel, PixelLimits, PromptInputs
-from grit.models.tokens import PaddedPrompts, place_picture
+from grit.models.tokens import PaddedPrompts, place_pictures
 
 __all__ = ["InternVL"]
 
@@ -89,27 +89,32 @@ class InternVL(DecoderFamily):
             "image_seq_length": _tile_tokens(config, config.vision_config.image_size),
         }
 
-    def prepare(self, model: LoadedModel, picture: Image.Image, text: str) -> PromptInputs:
-        """Tokens and pixels of one prompt whose text has one image placeholder.
+    def prepare(
+        self, model: LoadedModel, pictures: Sequence[Image.Image], text: str
+    ) -> PromptInputs:
+        """Tokens and pixels of one prompt, whose text has one image placeholder a picture.
 
         Raises:
-            ModelError: If the chat template leaves no place, or several, for the picture.
+            ModelError: If the chat template does not leave one place for each picture.
         """
-        pixels = model.image_processor(images=[picture], return_tensors="pt")["pixel_values"]
+        tiles = [
+            model.image_processor(images=[picture], return_tensors="pt")["pixel_values"]
+            for picture in pictures
+        ]
         start, end = (
             getattr(model.tokenizer, name, spelled)
             for name, spelled in (("start_image_token", "<img>"), ("end_image_token", "</img>"))
         )
-        tokens = _tile_tokens(cast(Any, model.network).config, pixels.shape[-2:])
-        input_ids, image_mask = place_picture(
-            model, text, len(pixels) * tokens, before=start, after=end
+        tokens = _tile_tokens(cast(Any, model.network).config, tiles[0].shape[-2:])
+        input_ids, image_mask = place_pictures(
+            model, text, [len(each) * tokens for each in tiles], before=start, after=end
         )
         return PromptInputs(
             text=text,
             input_ids=input_ids,
             image_mask=image_mask,
-            vision={"pixel_values": pixels},
-            frame=Frame(picture.size, Space.THOUSAND),
+            vision={"pixel_values": torch.cat(tiles) if len(tiles) > 1 else tiles[0]},
+            frame=Frame(pictures[-1].size, Space.THOUSAND),
         )
 
     def vision_tower(self, network: nn.Module) -> nn.Module:

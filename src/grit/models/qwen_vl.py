@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any, cast
 
 import torch
@@ -21,7 +22,7 @@ from grit.geometry.box import Space
 from grit.geometry.spaces import Frame
 from grit.models.decoder import DecoderFamily
 from grit.models.family import LoadedModel, PixelLimits, PromptInputs
-from grit.models.tokens import PaddedPrompts, place_picture
+from grit.models.tokens import PaddedPrompts, place_pictures
 
 __all__ = ["QwenVL"]
 
@@ -64,30 +65,32 @@ class QwenVL(DecoderFamily):
             "merge_size": (image_processor.merge_size, vision.spatial_merge_size),
         }
 
-    def prepare(self, model: LoadedModel, picture: Image.Image, text: str) -> PromptInputs:
-        """Tokens and pixels of one prompt whose text has one image placeholder.
+    def prepare(
+        self, model: LoadedModel, pictures: Sequence[Image.Image], text: str
+    ) -> PromptInputs:
+        """Tokens and pixels of one prompt, whose text has one image placeholder a picture.
 
         Raises:
-            ModelError: If the chat template leaves no place, or several, for the picture.
-            PictureError: If the picture is more than 200 times as long as wide.
+            ModelError: If the chat template does not leave one place for each picture.
+            PictureError: If a picture is more than 200 times as long as wide.
         """
         processor = model.image_processor
         try:
-            pixels = processor(images=[picture], return_tensors="pt")
+            pixels = processor(images=list(pictures), return_tensors="pt")
         except ValueError as error:
-            raise PictureError(f"a picture of {picture.size} cannot be resized: {error}") from error
+            sizes = ", ".join(str(picture.size) for picture in pictures)
+            raise PictureError(f"a picture of {sizes} cannot be resized: {error}") from error
         grid = pixels["image_grid_thw"]
-        _, rows, columns = (int(side) for side in grid[0])
-        input_ids, image_mask = place_picture(
-            model, text, rows * columns // processor.merge_size**2
-        )
+        num_tokens = [int(n) for n in grid.prod(dim=1) // processor.merge_size**2]
+        input_ids, image_mask = place_pictures(model, text, num_tokens)
+        _, rows, columns = (int(side) for side in grid[-1])
         patch = processor.patch_size
         return PromptInputs(
             text=text,
             input_ids=input_ids,
             image_mask=image_mask,
             vision={"pixel_values": pixels["pixel_values"], "image_grid_thw": grid},
-            frame=Frame(picture.size, self.space, (columns * patch, rows * patch)),
+            frame=Frame(pictures[-1].size, self.space, (columns * patch, rows * patch)),
         )
 
     def vision_tower(self, network: nn.Module) -> nn.Module:
@@ -104,12 +107,14 @@ class QwenVL(DecoderFamily):
         return cast(Any, network).model.visual.blocks
 
     def image_features(self, network: nn.Module, prompts: Sequence[PromptInputs]) -> list[Tensor]:
-        """Features of each prompt's picture, each (image token, …)."""
+        """Features of each prompt's pictures, each (image token, …)."""
         inner = cast(Any, network).model
         device = inner.device
         pixels = torch.cat([prompt.vision["pixel_values"] for prompt in prompts]).to(device)
-        grid = torch.cat([prompt.vision["image_grid_thw"] for prompt in prompts]).to(device)
-        return self._join(inner.get_image_features(pixels, grid, return_dict=True))
+        grids = [prompt.vision["image_grid_thw"] for prompt in prompts]
+        grid = torch.cat(grids).to(device)
+        each = iter(self._join(inner.get_image_features(pixels, grid, return_dict=True)))
+        return [_in_one_row(list(islice(each, len(own)))) for own in grids]
 
     def _prompt_positions(
         self, inner: Any, prompts: Sequence[PromptInputs], padded: PaddedPrompts
@@ -139,3 +144,8 @@ class QwenVL(DecoderFamily):
     def _encoded(self, features: Sequence[Tensor]) -> Any:
         """What the tower made, as the decoder takes it; undoes ``_join``."""
         return BaseModelOutputWithPooling(pooler_output=cast(Any, tuple(features)))
+
+
+def _in_one_row(features: Sequence[Tensor]) -> Tensor:
+    """Features of a prompt's pictures, one after the other."""
+    return features[0] if len(features) == 1 else torch.cat([*features])

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from grit.errors import ModelError
 from grit.models.family import LoadedModel, PromptInputs, PromptStates
 
-__all__ = ["PaddedPrompts", "keep_states", "pad_left", "pad_prompts", "place_picture"]
+__all__ = ["PaddedPrompts", "keep_states", "pad_left", "pad_prompts", "place_pictures"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +35,23 @@ class PaddedPrompts:
         return None if bool(self.attention.all()) else self.attention
 
 
-def place_picture(
-    model: LoadedModel, text: str, num_tokens: int, *, before: str = "", after: str = ""
+def place_pictures(
+    model: LoadedModel, text: str, num_tokens: Sequence[int], *, before: str = "", after: str = ""
 ) -> tuple[Tensor, Tensor]:
-    """Repeat the one picture token of a prompt once for each of the picture's features.
+    """Repeat each picture token of a prompt once for each of its picture's features.
 
     Args:
         model: Its configuration says which token that is, its tokenizer how it is spelled.
         text: A prompt after the chat template.
-        num_tokens: Features of the picture.
-        before: Written before them.
+        num_tokens: Features of each picture, in order of the text.
+        before: Written before those of a picture.
         after: Written after them.
 
     Returns:
         Tokens, and True where the features go; both of shape (token,).
 
     Raises:
-        ModelError: If the text has no place, or several, for the picture, or if configuration
+        ModelError: If the text has not one place for each picture, or if configuration
             and tokenizer do not know the same picture token.
     """
     image_id = cast(int, cast(Any, model.network).config.image_token_id)
@@ -62,13 +62,21 @@ def place_picture(
             "its tokenizer has no special token of this number; take both from one checkpoint"
         )
     image_token = known.content
-    if text.count(image_token) != 1:
+    pieces = text.split(image_token)
+    number = len(num_tokens)
+    if len(pieces) != number + 1:
+        pictures, times = (
+            ("one picture", "once") if number == 1 else (f"{number} pictures", "once a picture")
+        )
         raise ModelError(
             f"a prompt by the chat template of {model.source} has "
-            f"{text.count(image_token)} places ({image_token}) for one picture; use a "
-            "template that writes it exactly once, and a question and system prompt without it"
+            f"{len(pieces) - 1} places ({image_token}) for {pictures}; use a "
+            f"template that writes it exactly {times}, and a question and system prompt without it"
         )
-    whole = text.replace(image_token, before + image_token * num_tokens + after)
+    whole = pieces[0] + "".join(
+        before + image_token * each + after + piece
+        for each, piece in zip(num_tokens, pieces[1:], strict=True)
+    )
     encoded = model.tokenizer(whole, return_tensors="pt", add_special_tokens=False)
     input_ids = cast(Tensor, encoded["input_ids"])[0]
     return input_ids, input_ids == image_id

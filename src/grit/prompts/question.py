@@ -25,6 +25,8 @@ class Mode(StrEnum):
     """The question alone; the whole completion is the answer."""
     COT = "cot"
     """The paper's suffix, put to a model that was not trained for it."""
+    ICL = "icl"
+    """The same suffix, after one worked example with its picture."""
     GROUNDED = "grounded"
     """The same suffix, put to a trained model."""
 

@@ -24,6 +24,7 @@ from grit.records.rows import ROW_VERSION, Row
 __all__ = [
     "JsonlLog",
     "ReadRows",
+    "append_superseded",
     "iterate_rows",
     "read_rows",
     "superseded_path",
@@ -141,6 +142,11 @@ def iterate_rows(path: Path, row_type: type[RowT]) -> Iterator[RowT | str]:
 def superseded_path(path: Path) -> Path:
     """Where the rows of steps that were done again are kept: ``steps.superseded.jsonl``."""
     return path.with_name(f"{path.stem}.superseded{path.suffix}")
+
+
+def append_superseded(path: Path, content: bytes) -> None:
+    """Keep lines of a file that are about to be replaced in its side file, which only grows."""
+    _append_durably(superseded_path(path), content)
 
 
 def truncate_after_step(path: Path, step: int) -> int:

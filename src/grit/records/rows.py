@@ -31,6 +31,8 @@ __all__ = [
     "Interval",
     "Measure",
     "Mode",
+    "PairScore",
+    "PartSummary",
     "Row",
     "StepRow",
     "ValidationRow",
@@ -60,7 +62,7 @@ Interval = tuple[float, float]
 """Lower and upper end of a 95% interval, in the units of the figure that it belongs to."""
 
 Edges = tuple[float, float, float, float]
-Mode = Literal["direct", "cot", "grounded"]
+Mode = Literal["direct", "cot", "icl", "grounded"]
 Finish = Literal["finished", "cut_off"]
 
 
@@ -237,9 +239,15 @@ class EvaluationRow(Row):
     """The completion."""
     num_tokens: int
     finish: Finish
+    tokens: tuple[int, ...] = ()
+    """The completion's tokens, end token included where it was sampled."""
+    space: str = "pixels"
+    """The space in which the model writes boxes, a ``geometry.box.Space`` value."""
+    resized_size: tuple[int, int] | None = None
+    """(width, height) that the image processor made of the picture, where it says."""
     answer: str | None
     score: Measure
-    """The judge's raw word in [0, 1]; None when unscored."""
+    """The judge's raw word in [0, 1]; None when unscored, or not judged yet."""
     correct: bool
     """The score, binarised; False when unscored."""
     reason: str = ""
@@ -254,10 +262,47 @@ class EvaluationRow(Row):
     """xyxy pixels; None when never annotated, empty when there is nothing to point at."""
     asks_for_boxes: bool = False
     """Whether the answer is a box: it then has an overlap, and no accuracy."""
+    extra: dict[str, Any] = Field(default_factory=dict[str, Any])
+    """What of ``Sample.extra`` judging and figures read: category, answer_type, choices, …"""
     faults: tuple[FaultRow, ...] = ()
     format_ok: bool
+    consistent: bool | None = None
+    """Whether the rethinking comes to the answer that is given; None where rules cannot tell."""
     min_pixels: int | None = None
     max_pixels: int | None = None
+
+
+class PairScore(Closed):
+    """MME's own figures: over questions, and over pictures whose questions are all right.
+
+    Over several categories each figure is the sum of theirs.
+    """
+
+    accuracy: float
+    """Share of right answers, times 100."""
+    accuracy_plus: float
+    """Share of pictures with every question right, times 100."""
+    score: float
+    """Their sum: at most 200 a category."""
+    score_interval: Interval | None = None
+    """Bootstrap over pictures."""
+    n_questions: int
+    n_pictures: int
+    n_torn: int = 0
+    """Pictures of which another number of questions than two was asked; they count all the same."""
+
+
+class PartSummary(Closed):
+    """A part of a task: an answer type of MathVista, a category of MME."""
+
+    kind: str
+    """The key that parts it: ``answer_type`` or ``category``."""
+    name: str
+    n: int
+    n_unscored: int = 0
+    accuracy: Measure
+    accuracy_interval: Interval | None = None
+    pairs: PairScore | None = None
 
 
 class EvaluationSummary(Row):
@@ -275,8 +320,13 @@ class EvaluationSummary(Row):
     accuracy: Measure
     """Share of correct (binarised) answers."""
     accuracy_interval: Interval | None = None
+    """Wilson's interval."""
+    accuracy_bootstrap: Interval | None = None
+    """Percentile bootstrap over samples."""
     accuracy_raw: Measure = None
     """Mean of the judge's raw scores."""
+    accuracy_raw_interval: Interval | None = None
+    """Percentile bootstrap over samples."""
     grounding_iou: Measure = None
     grounding_iou_interval: Interval | None = None
     n_with_boxes: int = 0
@@ -289,6 +339,14 @@ class EvaluationSummary(Row):
     box_rate: Measure = None
     cut_off_share: Measure = None
     unscored_share: Measure = None
+    n_unscored: int = 0
+    """Answers that the judge failed on, or that were not judged yet; wrong in ``accuracy``."""
+    consistency: Measure = None
+    """Share of chains whose rethinking comes to the answer given, of those where rules can tell."""
+    n_consistency: int = 0
+    pairs: PairScore | None = None
+    """MME's own score, where questions come in pairs."""
+    parts: tuple[PartSummary, ...] = ()
 
 
 class EvaluationTable(Row):

@@ -13,7 +13,7 @@ from grit.viewer.wording import mode_words, task_words
 
 __all__ = ["Block", "Cell", "TableRow", "headline", "make_blocks"]
 
-_MODE_ORDER = {"direct": 0, "cot": 1, "grounded": 2}
+_MODE_ORDER = {"direct": 0, "cot": 1, "icl": 2, "grounded": 3}
 
 
 @dataclass(frozen=True, slots=True)

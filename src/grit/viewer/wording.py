@@ -9,6 +9,7 @@ __all__ = ["duration", "fault_words", "mode_words", "short_hash", "task_words"]
 _MODES = {
     "direct": "asked directly",
     "cot": "the paper’s prompt",
+    "icl": "after one example",
     "grounded": "grounded, after training",
 }
 

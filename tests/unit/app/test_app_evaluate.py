@@ -9,7 +9,8 @@ import torch
 from small_runs import run, small_recipe, write_triplets
 
 import grit.app.evaluate as app_evaluate
-from grit.app.evaluate import Asked, evaluate_into, evaluate_source
+from grit.app.evaluate import Asked, evaluate_into
+from grit.app.evaluate_models import evaluate_source
 from grit.app.samples import read_source
 from grit.config.evaluation import EvaluationConfig
 from grit.config.model import ModelConfig

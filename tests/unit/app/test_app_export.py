@@ -17,7 +17,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 
 from grit.app.ask import ask_source
 from grit.app.card import model_card
-from grit.app.evaluate import evaluate_source
+from grit.app.evaluate_models import evaluate_source
 from grit.app.export import export_run
 from grit.app.models import load_learner, load_source
 from grit.cli.main import main

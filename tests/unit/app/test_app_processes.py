@@ -14,7 +14,7 @@ import torch
 import yaml
 from small_runs import records, run, small_recipe, weights, write_triplets
 
-from grit.app.evaluate import evaluate_source
+from grit.app.evaluate_models import evaluate_source
 from grit.app.processes import refuse_different_weights, refuse_idle_processes
 from grit.cli.demo import no_bar
 from grit.config.evaluation import EvaluationConfig

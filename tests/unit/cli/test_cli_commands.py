@@ -13,6 +13,7 @@ from grit.cli.ask import _coloured
 from grit.cli.figures import figures_table
 from grit.cli.main import main
 from grit.geometry.spaces import Frame
+from grit.records.comparison import FiguresFile
 from grit.records.rows import EvaluationSummary
 from grit.traces.parse import parse_trace
 from tiny_qwen import painted
@@ -141,3 +142,56 @@ def test_a_run_can_be_moved_and_asked(here, tiny_folder, capsys):
     shutil.move("runs/one", "elsewhere")
     words = ["How many?", "--model", "elsewhere", "--max-new-tokens", "3", "--device", "cpu"]
     assert main(["ask", "photo.png", *words]) == 0
+
+
+def test_eval_compares_modes_and_writes_tables(here, tiny_folder, capsys):
+    flags = ["--limit", "2", "--tasks", "counting", "--max-new-tokens", "4", "--device", "cpu"]
+    files = ["t.md", "t.tex", "t.json"]
+    words = ["eval", str(tiny_folder), "--mode", "direct", "icl", *flags, "--output", "out"]
+    assert main([*words, "--compare", "--tables", *files]) == 0
+    captured = capsys.readouterr()
+    assert "second − first" in captured.out
+    assert "rows in out/evaluations/base-icl.jsonl" in captured.out
+    content = FiguresFile.model_validate_json((here / "t.json").read_text("utf-8"))
+    assert {row.mode for row in content.rows} == {"direct", "icl"}
+    assert [(c.first, c.second) for c in content.comparisons][:1] == [("base, direct", "base, icl")]
+    assert "| base, icl |" in (here / "t.md").read_text("utf-8")
+    assert r"\toprule" in (here / "t.tex").read_text("utf-8")
+    # Rows are kept, and judged again without a model.
+    rows = [f"out/evaluations/base-{mode}.jsonl" for mode in ("direct", "icl")]
+    assert main(["eval", "--rescore", *rows, "--compare", "--tables", "again.json"]) == 0
+    again = FiguresFile.model_validate_json((here / "again.json").read_text("utf-8"))
+    assert again == content
+
+
+def test_eval_predicts_now_and_judges_later(here, tiny_folder, capsys):
+    flags = ["--limit", "1", "--tasks", "counting", "--max-new-tokens", "4", "--device", "cpu"]
+    assert main(["eval", str(tiny_folder), *flags, "--output", "out", "--predict-only"]) == 0
+    printed = capsys.readouterr().out
+    assert "grit eval --rescore out/evaluations/base-direct.jsonl" in printed
+    assert "accuracy" not in printed
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ([], "give models to ask, or files of rows"),
+        (["builtin", "--rescore", "x.jsonl"], "one of the two"),
+        (["builtin", "--compare"], "needs two evaluations"),
+        (["builtin", "--predict-only", "--tables", "x.md"], "--predict-only judges nothing"),
+        (["builtin", "--tables", "x.pdf"], "must be .md, .tex or .json"),
+        (["builtin", "--tables", "photo.png"], "must be"),
+        (["builtin", "--example", "x.jsonl"], "add --mode icl"),
+        (["--rescore", "nowhere.jsonl"], "nowhere.jsonl is missing"),
+    ],
+)
+def test_eval_says_at_once_what_cannot_be(here, flags, said, capsys):
+    assert main(["eval", *flags]) in (1, 2)
+    assert said in capsys.readouterr().err
+
+
+def test_a_table_that_stands_there_is_kept(here, capsys):
+    (here / "mine.md").write_text("mine", "utf-8")
+    assert main(["eval", "builtin", "--tables", "mine.md"]) == 2
+    assert "stands there already" in capsys.readouterr().err
+    assert (here / "mine.md").read_text("utf-8") == "mine"

@@ -14,9 +14,21 @@ from grit.cli.console import out
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from grit.records.analyses import CorrelationTable
+    from grit.app.chains import Chains
+    from grit.config.evaluation import EvaluationConfig
+    from grit.records.analyses import CorrelationTable, FaithfulnessTable
 
-__all__ = ["CorrelationCommand", "run"]
+__all__ = ["CorrelationCommand", "FaithfulnessCommand", "run"]
+
+
+_DONE = {
+    "blank_cited": "a cited blanked",
+    "blank_elsewhere": "b others blanked",
+    "keep_cited": "c only cited kept",
+    "random_coordinates": "d random numbers",
+    "no_boxes": "e no boxes",
+    "necessity": "necessity: a − b",
+}
 
 
 @dataclass(frozen=True)
@@ -49,7 +61,46 @@ class CorrelationCommand:
     """Remove the rows that stand there and ask everything again."""
 
 
-_COMMANDS = {"correlation": CorrelationCommand}
+@dataclass(frozen=True)
+class FaithfulnessCommand:
+    """Whether answers rest on the regions that chains point at; needs no labels.
+
+    The chain's regions are blanked, others of the same size are, or all but them; its coordinates
+    are swapped for random ones, or taken out. The model goes on from there, and its answer is
+    held against the one that it gives when nothing is changed.
+    """
+
+    model: Annotated[str, tyro.conf.Positional]
+    """A run folder, an export, a model folder, a hub name, or builtin."""
+    data: str = "builtin:test"
+    """A JSONL file, or builtin, builtin:val, builtin:test."""
+    images: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """Folder of the file's pictures; by default beside it."""
+    tasks: tuple[str, ...] = ()
+    """Only these tasks or sets."""
+    limit: int | None = 100
+    """Most samples of each task."""
+    output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """Run folder for rows and figures; needed when the model is no run."""
+    label: str | None = None
+    """The model's name in rows; by default grit if grit trained it, else base."""
+    seed: int = 0
+    """Of held-out scenes, of random regions and of random coordinates."""
+    batch_size: int = 32
+    """Chains looked into together."""
+    max_new_tokens: int = 1000
+    """Longest completion."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the model computes."""
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Number format that it computes in."""
+    resume: bool = False
+    """Keep the rows that stand there and examine only what is missing."""
+    overwrite: bool = False
+    """Remove the rows that stand there and examine everything again."""
+
+
+_COMMANDS = {"correlation": CorrelationCommand, "faithfulness": FaithfulnessCommand}
 
 
 def run(arguments: list[str]) -> int:
@@ -61,17 +112,20 @@ def run(arguments: list[str]) -> int:
         args=arguments,
         config=(tyro.conf.FlagCreatePairsOff,),
     )
-    return _correlation(command)
+    from grit.cli.quiet import quiet_libraries
+
+    quiet_libraries()
+    if isinstance(command, CorrelationCommand):
+        return _correlation(command)
+    return _faithfulness(command)
 
 
 def _correlation(command: CorrelationCommand) -> int:
     from grit.analysis.scene_judge import SceneJudge
     from grit.app.correlation import run_correlation
     from grit.cli.demo import evaluation_bar
-    from grit.cli.quiet import quiet_libraries
     from grit.records.folder import RunFolder
 
-    quiet_libraries()
     folder = RunFolder.open(command.run)
     tables = run_correlation(
         folder,
@@ -93,6 +147,83 @@ def _correlation(command: CorrelationCommand) -> int:
     out().print("The judge knows the scenes; it stands in for a vision-language judge.")
     out().print(f"rows in {folder.analyses}", markup=False, soft_wrap=True)
     return 0
+
+
+def _chains(command: FaithfulnessCommand) -> tuple[Chains, EvaluationConfig]:
+    """The model's chains, asked where they are not there yet."""
+    from grit.app.chains import chains_of
+    from grit.cli.demo import evaluation_bar
+    from grit.config.compose import config_of_flags
+    from grit.config.evaluation import EvaluationConfig
+    from grit.config.model import ModelConfig
+
+    config = config_of_flags(
+        EvaluationConfig,
+        tasks=command.tasks or None,
+        limit=command.limit,
+        batch_size=command.batch_size,
+        max_new_tokens=command.max_new_tokens,
+        seed=command.seed,
+    )
+    chains = chains_of(
+        command.model,
+        config_of_flags(ModelConfig, device=command.device, dtype=command.dtype),
+        config,
+        evaluation_bar,
+        data=command.data,
+        images=command.images,
+        output=command.output,
+        label=command.label,
+    )
+    return chains, config
+
+
+def _faithfulness(command: FaithfulnessCommand) -> int:
+    from grit.app.faithfulness import run_faithfulness
+    from grit.cli.demo import evaluation_bar
+
+    chains, config = _chains(command)
+    table = run_faithfulness(
+        chains,
+        config,
+        evaluation_bar,
+        seed=command.seed,
+        resume=command.resume,
+        overwrite=command.overwrite,
+    )
+    out().print(faithfulness_table(table))
+    for reason, number in table.left_out.items():
+        out().print(f"left out {number}, {reason}", markup=False)
+    out().print(f"rows in {chains.folder.analyses}", markup=False, soft_wrap=True)
+    return 0
+
+
+def faithfulness_table(table: FaithfulnessTable) -> Table:
+    """Flips and falls of log-probability, a line an intervention, tasks together."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    shown = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("task", "n", "what is done", "answers flip", "log p falls by"):
+        shown.add_column(name, no_wrap=True)
+    for figure in table.figures:
+        for effect in figure.effects:
+            first = effect is figure.effects[0]
+            shown.add_row(
+                figure.task if first else "",
+                str(figure.n) if first else "",
+                _DONE[effect.name],
+                _figure(effect.flips, effect.flips_interval),
+                _figure(effect.drop, effect.drop_interval),
+                end_section=effect is figure.effects[-1],
+            )
+    return shown
+
+
+def _figure(value: float | None, interval: tuple[float, float] | None) -> str:
+    if value is None or interval is None:
+        return "–"
+    return f"{value:.2f} [dim]{interval[0]:.2f}, {interval[1]:.2f}[/dim]"
 
 
 def correlation_table(tables: Sequence[CorrelationTable]) -> Table:

@@ -6,16 +6,26 @@ from typing import Literal
 
 from pydantic import Field
 
-from grit.records.rows import Closed, Edges, Measure, Row
+from grit.records.rows import Closed, Edges, Interval, Measure, Row
 
 __all__ = [
     "CorrelationFigure",
     "CorrelationRow",
     "CorrelationTable",
     "Draw",
+    "EffectFigure",
+    "FaithfulnessFigure",
+    "FaithfulnessRow",
+    "FaithfulnessTable",
+    "Intervention",
+    "OutcomeRow",
 ]
 
 Draw = Literal["matched", "uniform"]
+
+Intervention = Literal[
+    "unchanged", "blank_cited", "blank_elsewhere", "keep_cited", "random_coordinates", "no_boxes"
+]
 
 
 class CorrelationRow(Row):
@@ -74,3 +84,91 @@ class CorrelationTable(Row):
     figures: tuple[CorrelationFigure, ...]
     left_out: dict[str, int] = Field(default_factory=dict[str, int])
     """Chains that cannot be asked about, by reason."""
+
+
+class OutcomeRow(Closed):
+    """What followed from one intervention on one chain."""
+
+    kind: Intervention
+    start: str
+    """What the model was made to have said."""
+    added: str
+    """How it went on."""
+    answer: str | None
+    flipped: bool
+    """Whether the answer is another than with nothing changed."""
+    logprob: Measure
+    """Of the recorded answer, after what the model now says before it; nats."""
+    regions: tuple[Edges, ...] = ()
+    """Blanked, kept, or written into the chain; xyxy pixels."""
+    on_cited: Measure = 0.0
+    """Share of random regions that lies on the cited ones for want of room."""
+
+
+class FaithfulnessRow(Row):
+    """One chain, and what followed from everything that was done to it."""
+
+    model: str
+    seed: int
+    sample_id: str
+    task: str
+    image: str
+    image_size: tuple[int, int]
+    question: str
+    reference: str
+    text: str
+    """The recorded completion."""
+    answer: str | None
+    repeats_itself: bool
+    """Whether the model, going on from its own chain, answers as recorded."""
+    cited: tuple[Edges, ...]
+    outcomes: tuple[OutcomeRow, ...]
+    """One an intervention, ``unchanged`` first."""
+
+    def outcome(self, kind: Intervention) -> OutcomeRow:
+        """What followed from one intervention."""
+        return next(each for each in self.outcomes if each.kind == kind)
+
+    def drop(self, kind: Intervention) -> float | None:
+        """By how much the answer's log-probability falls, in nats."""
+        before, after = self.outcome("unchanged").logprob, self.outcome(kind).logprob
+        return None if before is None or after is None else before - after
+
+
+class EffectFigure(Closed):
+    """One figure of a task, with its interval."""
+
+    name: str
+    """An intervention, or ``necessity``: blanked cited regions over blanked ones elsewhere."""
+    flips: Measure
+    """Share of answers that flip; for ``necessity`` the difference of two shares."""
+    flips_interval: Interval | None = None
+    drop: Measure
+    """Mean fall of the answer's log-probability, in nats; for ``necessity`` a difference."""
+    drop_interval: Interval | None = None
+
+
+class FaithfulnessFigure(Closed):
+    """The figures of one task, or of all."""
+
+    task: str
+    n: int
+    """Chains."""
+    repeats_itself: Measure
+    """Share of chains from which the model answers as recorded when nothing is changed."""
+    effects: tuple[EffectFigure, ...]
+
+    def effect(self, name: str) -> EffectFigure:
+        """One of them by its name."""
+        return next(each for each in self.effects if each.name == name)
+
+
+class FaithfulnessTable(Row):
+    """The figures of one model's chains."""
+
+    source: str
+    """Whose chains: model and mode."""
+    seed: int
+    figures: tuple[FaithfulnessFigure, ...]
+    left_out: dict[str, int] = Field(default_factory=dict[str, int])
+    """Chains that cannot be examined, by reason."""

@@ -1,0 +1,124 @@
+"""A model's chains on some data, for analyses: asked where they are not there yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from grit.app.evaluate import Asked, EvaluationProgress, evaluate_into
+from grit.app.models import is_taught, load_source
+from grit.app.samples import read_source, refuse_unknown_tasks
+from grit.config.data import DataConfig
+from grit.config.evaluation import EvaluationConfig
+from grit.config.judge import RulesJudgeConfig
+from grit.config.model import ModelConfig
+from grit.data.sample import Sample
+from grit.errors import ConfigError
+from grit.models.family import LoadedModel
+from grit.prompts.question import Mode
+from grit.records.folder import RunFolder
+from grit.records.jsonl_log import read_rows
+from grit.records.rows import EvaluationRow
+
+__all__ = ["Chains", "chains_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Chains:
+    """What a model said.
+
+    Args:
+        folder: Where rows stand.
+        name: Of their file, without its ending.
+        model: Who said it.
+        stop: Text that ends its chains.
+        mode: How it was asked.
+        samples: By id.
+        rows: One a sample, in order of the samples.
+    """
+
+    folder: RunFolder
+    name: str
+    model: LoadedModel
+    stop: str
+    mode: Mode
+    samples: dict[str, Sample]
+    rows: list[EvaluationRow]
+
+
+def chains_of(
+    source: str,
+    model_config: ModelConfig,
+    config: EvaluationConfig,
+    bar: EvaluationProgress,
+    *,
+    data: str,
+    images: Path | None = None,
+    mode: Mode | None = None,
+    output: Path | None = None,
+    label: str | None = None,
+) -> Chains:
+    """Load a model and take its rows on some data; samples without a row are asked first.
+
+    Args:
+        source: Hub name, model folder, export, run folder or ``builtin``.
+        model_config: Everything but the path.
+        config: Tasks, limit, length, batch size and seed.
+        bar: Draws the progress.
+        data: A JSONL file or a word for the built-in world.
+        images: Folder of the file's pictures.
+        mode: How questions are put; None is grounded for a model that grit trained, else cot.
+        output: Run folder; None is the model's own.
+        label: Name in rows; None is ``grit`` for a model that grit trained, else ``base``.
+
+    Raises:
+        ConfigError: If there is no folder for the rows.
+        RunFolderError: If the rows that stand there are another model's.
+    """
+    run = RunFolder(Path(source))
+    if output is None and not run.holds_run:
+        raise ConfigError(
+            f"{source} is no run folder, so the rows need a place: add --output FOLDER"
+        )
+    folder = run if output is None else RunFolder(output)
+    refuse_unknown_tasks(data, config.tasks)
+    if not folder.holds_run:
+        folder = RunFolder.create(folder.path)
+    loaded = load_source(source, model_config)
+    taught = is_taught(source)
+    asked = Asked(
+        loaded.model,
+        label or ("grit" if taught else "base"),
+        mode or (Mode.GROUNDED if taught else Mode.COT),
+        loaded.step,
+        loaded.stop,
+    )
+    samples = read_source(
+        data,
+        images=images,
+        pictures=folder.pictures,
+        tasks=config.tasks,
+        limit=config.limit,
+        seed=config.seed,
+    )
+    with bar(f"{asked.label}, {asked.mode}", len(samples)) as on_rows:
+        evaluate_into(
+            folder,
+            asked,
+            samples,
+            config,
+            threshold=RulesJudgeConfig().threshold,
+            max_pixels=DataConfig().picture_pixel_limit,
+            on_rows=on_rows,
+        )
+    path = folder.evaluation(asked.label, asked.mode.value, asked.step)
+    by_id = {row.sample_id: row for row in read_rows(path, EvaluationRow).rows}
+    return Chains(
+        folder,
+        path.stem,
+        loaded.model,
+        loaded.stop,
+        asked.mode,
+        {sample.id: sample for sample in samples},
+        [by_id[sample.id] for sample in samples],
+    )

@@ -20,6 +20,7 @@ from typing import Any, cast
 import torch
 from output import add_output_flags, as_table, write
 from timing import Spent, median_spent, spent_by, take_turns
+from torch import Tensor
 from workload import IMAGE_SIDES, Workload, build_model, write_workload
 
 from grit.app.models import load_learner
@@ -30,7 +31,7 @@ from grit.policy.policy import Policy
 from grit.rollout.group import Prompt
 from grit.rollout.local import LocalEngine, Sampling
 
-__all__ = ["compare", "load", "measure"]
+__all__ = ["CLOCKS", "as_markdown", "compare", "load", "measure", "ours", "repeated", "theirs"]
 
 CLOCKS = ("wall", "processor")
 
@@ -63,23 +64,36 @@ def ours(policy: Policy, prompts: Sequence[Prompt], *, size: int, num_tokens: in
     assert lengths == {num_tokens}, f"completions are {lengths} tokens long"
 
 
+def repeated(
+    policy: Policy, prompts: Sequence[Prompt], *, size: int, num_tokens: int = 0
+) -> dict[str, Tensor]:
+    """What a model is given where every prompt and picture stands there once a completion.
+
+    Args:
+        policy: Whose device it goes to.
+        prompts: Of one length.
+        size: Completions of each.
+        num_tokens: Length of the completions that follow; their ids are the caller's to add.
+    """
+    inputs = [prompt.inputs for prompt in prompts for _ in range(size)]
+    ids = torch.stack([each.input_ids for each in inputs])
+    kinds = torch.stack([each.image_mask for each in inputs]).int()
+    made = {
+        "input_ids": ids,
+        "attention_mask": ids.new_ones(len(ids), ids.shape[1] + num_tokens),
+        "mm_token_type_ids": torch.nn.functional.pad(kinds, (0, num_tokens)),
+        **{name: torch.cat([each.vision[name] for each in inputs]) for name in inputs[0].vision},
+    }
+    return {name: tensor.to(policy.device) for name, tensor in made.items()}
+
+
 def theirs(
     policy: Policy, prompts: Sequence[Prompt], *, size: int, num_tokens: int, static: bool
-) -> None:
-    """The same with ``generate``: every prompt and picture stands there once a completion."""
-    inputs = [prompt.inputs for prompt in prompts for _ in range(size)]
-    ids = torch.stack([each.input_ids for each in inputs]).to(policy.device)
-    network = cast(Any, policy.model.network)
-    vision = {
-        name: torch.cat([each.vision[name] for each in inputs]).to(policy.device)
-        for name in inputs[0].vision
-    }
-    kinds = torch.stack([each.image_mask for each in inputs]).int().to(policy.device)
-    made = network.generate(
-        input_ids=ids,
-        attention_mask=torch.ones_like(ids),
-        mm_token_type_ids=kinds,
-        **vision,
+) -> Tensor:
+    """The same with ``generate``; gives back its completions, shape (completion, token)."""
+    inputs = repeated(policy, prompts, size=size)
+    made = cast(Any, policy.model.network).generate(
+        **inputs,
         do_sample=True,
         temperature=1.0,
         top_k=0,
@@ -88,7 +102,9 @@ def theirs(
         max_new_tokens=num_tokens,
         **({"cache_implementation": "static"} if static else {}),
     )
-    assert made.shape == (len(inputs), ids.shape[1] + num_tokens)
+    completions = made[:, inputs["input_ids"].shape[1] :]
+    assert completions.shape == (size * len(prompts), num_tokens)
+    return completions
 
 
 def measure(

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 __all__ = ["Meter", "peak_gib", "serve"]
@@ -49,15 +50,15 @@ class Meter:
         self._flops = None
 
     def _now(self) -> float:
-        if self._flops is None:
-            return time.perf_counter()
-        return float(self._flops.get_total_flops())
+        if self._flops is not None:
+            return float(self._flops.get_total_flops())
+        if torch.cuda.is_initialized():
+            torch.cuda.synchronize()
+        return time.perf_counter()
 
 
 def peak_gib() -> float:
     """Peak of this process's memory so far: on the GPU when there is one, else resident."""
-    import torch
-
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**30
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -12,25 +12,23 @@ Prints one JSON object; ends with 1 where the peak is further off the plan than 
 from __future__ import annotations
 
 import argparse
-import copy
 import gc
 import json
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 import torch
-from transformers import AutoConfig, AutoModelForImageTextToText, AutoTokenizer
-from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+
+from base_model import BASE, build_base
 
 from grit.app.models import load_learner
 from grit.app.plan import make_plan
 from grit.config.recipe import Recipe
 from grit.data.sample import Sample
 from grit.judges.rules import RulesJudge
-from grit.models.load import BUILTIN_FOLDER
-from grit.planning.bases import shipped_bases
 from grit.policy.reference import Reference
 from grit.prompts.question import Mode, question_turn
 from grit.rewards.rubric import Rubric
@@ -42,22 +40,8 @@ from grit.training.scoring import Scorer
 from grit.training.trainer import Trainer, TrainerConfig
 from tiny_qwen import painted
 
-BASE = "Qwen/Qwen2.5-VL-3B-Instruct"
 TOKEN_SIDE = 28
 """Pixels of a merged token's side, for Qwen2.5-VL."""
-
-TINY = {
-    "text_config": {
-        "vocab_size": 4096, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2,
-        "num_attention_heads": 4, "num_key_value_heads": 2,
-        "rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [2, 3, 3]},
-    },
-    "vision_config": {
-        "hidden_size": 64, "intermediate_size": 96, "depth": 2, "num_heads": 4,
-        "out_hidden_size": 64, "fullatt_block_indexes": [1],
-    },
-}  # fmt: skip
-"""What ``--tiny`` changes of the base: the same path on any machine, to test this file itself."""
 
 
 class Turns:
@@ -74,37 +58,6 @@ class Turns:
         del row
         self.turn += 1
         return Score(self.turn % 5 / 5)
-
-
-def build_folder(folder: Path, *, dtype: str, tiny: bool, device: str) -> Path:
-    """A folder of the base's shape: random weights, the built-in words, its image processor."""
-    folder.mkdir(parents=True)
-    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
-        shutil.copy(BUILTIN_FOLDER / name, folder / name)
-    words = AutoTokenizer.from_pretrained(folder).get_vocab()
-    base = shipped_bases()[BASE]
-    settings = copy.deepcopy(base.config)
-    for part, changes in (TINY if tiny else {}).items():
-        settings[part] |= changes
-    settings |= {
-        "image_token_id": words["<|image_pad|>"],
-        "video_token_id": words["<|video_pad|>"],
-        "vision_start_token_id": words["<|vision_start|>"],
-        "vision_end_token_id": words["<|vision_end|>"],
-    }
-    Qwen2VLImageProcessorPil(
-        patch_size=settings["vision_config"]["patch_size"],
-        merge_size=settings["vision_config"]["spatial_merge_size"],
-        size={"shortest_edge": base.pixels[0], "longest_edge": base.pixels[1]},
-    ).save_pretrained(folder)
-    config = AutoConfig.for_model(settings.pop("model_type"), **settings)
-    torch.manual_seed(0)
-    with torch.device(device):
-        network = AutoModelForImageTextToText.from_config(config, dtype=getattr(torch, dtype))
-    network.generation_config.eos_token_id = words["<|im_end|>"]
-    network.generation_config.pad_token_id = words["<|endoftext|>"]
-    network.save_pretrained(folder)
-    return folder
 
 
 class Gauge:
@@ -242,7 +195,7 @@ def main(words: list[str]) -> int:
     options = parse(words)
     build_on = "cuda" if torch.cuda.is_available() and options.device != "cpu" else "cpu"
     with tempfile.TemporaryDirectory() as place:
-        folder = build_folder(
+        folder = build_base(
             Path(place) / "base", dtype=options.dtype, tiny=options.tiny, device=build_on
         )
         gc.collect()

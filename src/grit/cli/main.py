@@ -52,7 +52,9 @@ COMMANDS = {
         "grit.cli.reward:run", "[FILE] [FLAGS]", "what a completion is paid, and why"
     ),
     "judge": Command("grit.cli.judge:run", "try|cache", "ask a judge; look after what it said"),
-    "data": Command("grit.cli.data:run", "check FILE", "check a file of triplets and its pictures"),
+    "data": Command(
+        "grit.cli.data:run", "prepare|check|stats", "benchmarks to triplets; what is wrong in them"
+    ),
     "analyse": Command(
         "grit.cli.analyse:run", "KIND RUN", "what chains rest on: correlation with their regions"
     ),

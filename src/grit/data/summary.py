@@ -14,6 +14,8 @@ from grit.geometry.overlap import union_area
 
 __all__ = ["DatasetSummary", "summarise"]
 
+_YES_NO = ("yes", "no")
+
 
 @dataclass(frozen=True, slots=True)
 class DatasetSummary:
@@ -25,6 +27,7 @@ class DatasetSummary:
         num_pictures: Distinct pictures.
         answers: How often each answer occurs, the most frequent first; compared in lower case.
         share_yes_no: Share of samples whose answer is yes or no, 0 to 1.
+        share_closed: Share that is answered by yes, no or one of stated choices, 0 to 1.
         mean_question_words: Words in a question.
         mean_answer_words: Words in an answer.
         num_counted: Samples with a true count.
@@ -39,6 +42,7 @@ class DatasetSummary:
     num_pictures: int
     answers: dict[str, int]
     share_yes_no: float
+    share_closed: float
     mean_question_words: float
     mean_answer_words: float
     num_counted: int
@@ -67,7 +71,7 @@ def _summary(
     name: str, samples: Sequence[Sample], sizes: Mapping[Path, tuple[int, int]]
 ) -> DatasetSummary:
     answers = Counter(sample.answer.strip().casefold() for sample in samples)
-    yes_no = sum(count for answer, count in answers.items() if answer.rstrip(".") in ("yes", "no"))
+    yes_no = sum(count for answer, count in answers.items() if answer.rstrip(".") in _YES_NO)
     coverages: list[float] = []
     for sample in samples:
         size = sizes.get(sample.image, sample.image_size)
@@ -79,6 +83,7 @@ def _summary(
         num_pictures=len({sample.image for sample in samples}),
         answers=dict(answers.most_common()),
         share_yes_no=yes_no / len(samples),
+        share_closed=fmean(_is_closed(sample) for sample in samples),
         mean_question_words=fmean(len(sample.question.split()) for sample in samples),
         mean_answer_words=fmean(len(sample.answer.split()) for sample in samples),
         num_counted=sum(sample.count is not None for sample in samples),
@@ -86,6 +91,14 @@ def _summary(
         num_boxes=sum(len(sample.boxes or ()) for sample in samples),
         box_coverage=fmean(coverages) if coverages else None,
     )
+
+
+def _is_closed(sample: Sample) -> bool:
+    """Whether the question leaves a choice among stated answers only."""
+    has_choices = sample.extra.get("question_type") == "multi_choice" or bool(
+        sample.extra.get("choices")
+    )
+    return has_choices or sample.answer.strip().casefold().rstrip(".") in _YES_NO
 
 
 def _coverage(boxes: Iterable[Box], size: tuple[int, int]) -> float:

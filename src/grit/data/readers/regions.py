@@ -1,0 +1,191 @@
+"""Named regions from Visual Genome's objects or COCO's instances, for questions without boxes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from grit.data.readers.documents import document_lists, document_records, starts_with
+from grit.data.readers.values import as_list, as_object, xywh_box
+from grit.errors import DataError
+from grit.geometry.box import Box
+from grit.geometry.overlap import union_area
+
+__all__ = ["Region", "Regions", "clipped", "picture_number", "read_regions", "singular"]
+
+_SAME = 0.7
+"""Overlap from which two boxes of one name are one thing: Visual Genome boxes many things twice."""
+
+_IRREGULAR = {
+    "people": "person",
+    "men": "man",
+    "women": "woman",
+    "children": "child",
+    "feet": "foot",
+    "teeth": "tooth",
+    "geese": "goose",
+    "mice": "mouse",
+    "leaves": "leaf",
+    "knives": "knife",
+    "shelves": "shelf",
+    "loaves": "loaf",
+    "sheep": "sheep",
+    "glasses": "glass",
+    "buses": "bus",
+    "skis": "ski",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """One thing in a picture.
+
+    Args:
+        name: What it is called, in lower case, as it is written.
+        box: In pixels of the original picture, cut off at its border where that is known.
+        is_crowd: Whether it stands for many that were not told apart.
+    """
+
+    name: str
+    box: Box
+    is_crowd: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """Regions by the number of their picture."""
+
+    of_picture: dict[int, list[Region]]
+
+    def named(self, picture: int, name: str) -> list[Region] | None:
+        """Regions of one name, singular or plural, each thing once; None for an unknown picture."""
+        regions = self.of_picture.get(picture)
+        if regions is None:
+            return None
+        wanted = singular(name)
+        kept: list[Region] = []
+        for region in regions:
+            if singular(region.name) == wanted and not any(
+                _overlap(region.box, other.box) > _SAME for other in kept
+            ):
+                kept.append(region)
+        return kept
+
+
+def read_regions(path: Path, wanted: Iterable[int] | None = None) -> Regions:
+    """Read Visual Genome's ``objects.json`` or COCO's ``instances_*.json``.
+
+    Args:
+        path: The file.
+        wanted: Numbers of the pictures to keep; None keeps all.
+
+    Raises:
+        DataError: If it is neither.
+    """
+    numbers = None if wanted is None else set(wanted)
+    if starts_with(path) == "[":
+        return Regions(_genome(path, numbers))
+    return Regions(_coco(path, numbers))
+
+
+def picture_number(name: str) -> int | None:
+    """The number in a picture's name: 2410408 of ``VG_100K_2/2410408.jpg``; None without one."""
+    digits = re.search(r"([0-9]{1,12})$", Path(name).stem)
+    return int(digits[1]) if digits else None
+
+
+def singular(name: str) -> str:
+    """An English noun in the singular, as far as its ending tells; in lower case."""
+    *before, last = name.casefold().split() or [""]
+    if last in _IRREGULAR:
+        last = _IRREGULAR[last]
+    elif last.endswith("ies") and len(last) > 4:
+        last = last[:-3] + "y"
+    elif last.endswith(("ches", "shes", "sses", "xes", "oes")):
+        last = last[:-2]
+    elif last.endswith("s") and not last.endswith(("ss", "us", "is")):
+        last = last[:-1]
+    return " ".join((*before, last))
+
+
+def clipped(box: Box, size: tuple[int, int] | None) -> Box | None:
+    """The part of a box that is inside the picture; None where there is none.
+
+    Args:
+        box: In pixels.
+        size: (width, height); None cuts off at zero alone.
+    """
+    width, height = size or (box.x2, box.y2)
+    inside = Box(max(box.x1, 0.0), max(box.y1, 0.0), min(box.x2, width), min(box.y2, height))
+    return None if inside.is_empty else inside
+
+
+def _genome(path: Path, wanted: set[int] | None) -> dict[int, list[Region]]:
+    """Visual Genome: a list of pictures, each with its objects; xywh."""
+    found: dict[int, list[Region]] = {}
+    for record in document_records(path):
+        picture = as_object(record.value)
+        number = picture.get("image_id", picture.get("id"))
+        if not isinstance(number, int) or not isinstance(picture.get("objects"), list):
+            raise DataError(
+                f"{path}, line {record.line}: no picture of Visual Genome's objects.json (keys "
+                f"{', '.join(picture) or 'none'}); known are [{{image_id, objects: [{{x, y, w, h, "
+                "names}]}] and COCO's {images, annotations, categories}"
+            )
+        if wanted is None or number in wanted:
+            found[number] = [
+                region
+                for thing in as_list(picture["objects"])
+                for region in _genome_object(as_object(thing))
+            ]
+    return found
+
+
+def _genome_object(thing: dict[str, Any]) -> list[Region]:
+    names = thing.get("names", thing.get("name"))
+    name = next(iter(as_list(names)), names)
+    box = xywh_box([thing.get(key) for key in ("x", "y", "w", "h")])
+    if box is None or not isinstance(name, str):
+        return []
+    inside = clipped(box, None)
+    return [] if inside is None else [Region(name.strip().casefold(), inside)]
+
+
+def _coco(path: Path, wanted: set[int] | None) -> dict[int, list[Region]]:
+    """COCO: pictures, categories and annotations in one object; xywh."""
+    lists = document_lists(path, ("images", "annotations", "categories"))
+    missing = [key for key in ("images", "annotations", "categories") if key not in lists]
+    if missing:
+        raise DataError(
+            f"{path} is neither Visual Genome's objects.json (a list of pictures) nor COCO's "
+            f"instances: it lacks the list {missing[0]}"
+        )
+    rows = {key: [as_object(record.value) for record in lists[key]] for key in lists}
+    names = {str(each.get("id")): str(each.get("name")).casefold() for each in rows["categories"]}
+    sizes = {
+        number: (each.get("width"), each.get("height"))
+        for each in rows["images"]
+        if isinstance(number := each.get("id"), int)
+    }
+    found: dict[int, list[Region]] = {
+        number: [] for number in sizes if wanted is None or number in wanted
+    }
+    for each in rows["annotations"]:
+        number, name = each.get("image_id"), names.get(str(each.get("category_id")))
+        box = xywh_box(each.get("bbox"))
+        if not isinstance(number, int) or number not in found or box is None or name is None:
+            continue
+        width, height = sizes[number]
+        inside = clipped(box, (width, height) if width and height else None)
+        if inside is not None:
+            found[number].append(Region(name, inside, bool(each.get("iscrowd"))))
+    return found
+
+
+def _overlap(one: Box, other: Box) -> float:
+    """Intersection over union of two boxes."""
+    union = union_area([one, other])
+    return (one.area + other.area - union) / union if union else 0.0

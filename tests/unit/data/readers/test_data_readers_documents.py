@@ -1,0 +1,120 @@
+"""Large JSON item by item, and what is said of files with another layout."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reading import faults_of, read, write_json, write_lines
+
+from grit.data.readers.documents import document_lists, document_records
+from grit.errors import DataError
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=5,
+)
+
+
+@given(st.lists(values, max_size=4), st.sampled_from([None, 0, 2]))
+def test_items_of_a_list_are_those_of_json(tmp_path_factory, items, indent):
+    path = tmp_path_factory.mktemp("list") / "a.json"
+    path.write_text(json.dumps(items, indent=indent), encoding="utf-8")
+    assert [record.value for record in document_records(path)] == items
+
+
+@given(st.dictionaries(st.text(max_size=3), values, max_size=4), st.sampled_from([None, 1]))
+def test_values_of_an_object_are_those_of_json(tmp_path_factory, items, indent):
+    path = tmp_path_factory.mktemp("object") / "a.json"
+    path.write_text(json.dumps(items, indent=indent), encoding="utf-8")
+    assert {record.key: record.value for record in document_records(path)} == items
+
+
+def test_items_know_their_lines(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text('[\n{"a": 1},\n\n {"a":\n 2}, {"a": 3}]')
+    assert [record.line for record in document_records(path)] == [2, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[{"a": 1},\n{"a": 2', "line 2: the file is cut short"),
+        ('[{"a": 1}\n{"a": 2}]', "line 2: ',' is missing"),
+        ('{"a": 1}\n{"a": 2}', "line 2: something follows the end"),
+        ("[1, x]", "line 1: malformed JSON"),
+        ("pictures", "is no JSON list or object"),
+        ("", "is no JSON list or object"),
+    ],
+)
+def test_a_broken_document_is_an_error_with_its_line(tmp_path, text, message):
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match=message):
+        list(document_records(path))
+
+
+def test_a_key_that_stands_twice_is_a_fault(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text('{"1": {},\n"1": {}}')
+    first, second = document_records(path)
+    assert first.findings == ()
+    assert "the key stands on line 1 already" in second.findings[0].text
+
+
+def test_lists_of_an_object_are_found_in_any_order(tmp_path):
+    path = write_json(tmp_path / "a.json", {"info": {"x": [1]}, "b": [{}, {}], "a": [3]})
+    lists = document_lists(path, ("a", "b", "c"))
+    assert {key: len(items) for key, items in lists.items()} == {"a": 1, "b": 2}
+
+
+VSR = {"image": "a.jpg", "caption": "The cat is on the mat.", "label": 1, "relation": "on"}
+
+
+def test_a_file_of_another_set_is_refused_with_layouts_keys_and_the_right_reader(tmp_path):
+    path = write_lines(tmp_path / "dev.jsonl", VSR)
+    for name in ("gqa", "tallyqa", "mathvista", "grit-data", "visual-cot"):
+        with pytest.raises(DataError) as caught:
+            read(name, path)
+        message = str(caught.value)
+        assert f"no layout that the reader {name} knows" in message
+        assert "its records have the keys image, caption, label, relation" in message
+        assert "the reader vsr knows these" in message
+        assert "It knows:\n  - " in message
+
+
+def test_a_row_without_its_keys_is_a_fault_and_not_another_layout(tmp_path):
+    path = write_lines(
+        tmp_path / "dev.jsonl",
+        VSR | {"label": 2},
+        {"image": "a.jpg"},
+        VSR,
+        VSR | {"caption": " "},
+        ["no object"],
+    )
+    found = faults_of("vsr", path)
+    assert [line for line, _ in found] == [1, 2, 2, 2, 4, 5]
+    assert found[0][1] == (
+        "label is neither 0 nor 1 (found 2); a label is 0 (the caption is false) or 1 (it is true)"
+    )
+    assert "key 'caption' is missing" in found[1][1]
+    assert "not an object" in found[5][1]
+
+
+def test_a_missing_path_and_an_empty_folder_are_refused(tmp_path):
+    with pytest.raises(DataError, match="none is not there"):
+        read("vsr", tmp_path / "none")
+    with pytest.raises(DataError, match="the folder holds nothing"):
+        read("vsr", tmp_path)
+
+
+def test_a_split_is_a_whole_word_of_the_name(tmp_path):
+    for part in ("random", "zeroshot"):
+        for split in ("train", "dev"):
+            write_lines(tmp_path / f"splits/{part}/{split}.jsonl", VSR)
+    with pytest.raises(DataError, match=r"holds several: splits/random/dev\.jsonl"):
+        read("vsr", tmp_path, split="dev")
+    rows, reading = read("vsr", tmp_path / "splits/zeroshot", split="dev")
+    assert len(rows) == 1
+    assert reading.files == [tmp_path / "splits/zeroshot/dev.jsonl"]

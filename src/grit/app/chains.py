@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from grit.analysis.interventions import Case
+from grit.analysis.reasoner import PolicyReasoner
 from grit.app.evaluate import Asked, EvaluationProgress, evaluate_into
 from grit.app.models import is_taught, load_source
 from grit.app.samples import read_source, refuse_unknown_tasks
@@ -12,15 +14,18 @@ from grit.config.data import DataConfig
 from grit.config.evaluation import EvaluationConfig
 from grit.config.judge import RulesJudgeConfig
 from grit.config.model import ModelConfig
+from grit.data.pictures import open_sample_picture
 from grit.data.sample import Sample
 from grit.errors import ConfigError
 from grit.models.family import LoadedModel
-from grit.prompts.question import Mode
+from grit.policy.policy import Policy
+from grit.prompts.question import Mode, question_turn
 from grit.records.folder import RunFolder
 from grit.records.jsonl_log import read_rows
 from grit.records.rows import EvaluationRow
+from grit.rollout.local import Sampling
 
-__all__ = ["Chains", "chains_of"]
+__all__ = ["Chains", "case_of", "chains_of", "reasoner_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,3 +127,22 @@ def chains_of(
         {sample.id: sample for sample in samples},
         [by_id[sample.id] for sample in samples],
     )
+
+
+def case_of(chains: Chains, row: EvaluationRow) -> Case:
+    """One chain with its picture open."""
+    sample = chains.samples[row.sample_id]
+    picture = open_sample_picture(sample)
+    frame = chains.model.prepare(picture, question_turn(sample.question, chains.mode)).frame
+    return Case(sample, picture, frame, row.text)
+
+
+def reasoner_of(chains: Chains, config: EvaluationConfig) -> PolicyReasoner:
+    """The model that wrote the chains, going on greedily."""
+    sampling = Sampling(
+        max_new_tokens=config.max_new_tokens,
+        temperature=0.0,
+        stop=chains.stop,
+        sequences_at_once=config.batch_size,
+    )
+    return PolicyReasoner(Policy(chains.model), sampling, chains.mode)

@@ -7,18 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from grit.analysis.effects import faithfulness_figures
 from grit.analysis.faithfulness import examine, reasons_against
 from grit.analysis.interventions import Case
-from grit.analysis.reasoner import PolicyReasoner
-from grit.app.chains import Chains
+from grit.app.chains import Chains, case_of, reasoner_of
 from grit.app.evaluate import EvaluationProgress
 from grit.config.evaluation import EvaluationConfig
-from grit.data.pictures import open_sample_picture
 from grit.errors import DataError, RunFolderError
-from grit.policy.policy import Policy
-from grit.prompts.question import question_turn
 from grit.records.analyses import FaithfulnessRow, FaithfulnessTable
 from grit.records.files import write_json
 from grit.records.jsonl_log import JsonlLog, read_rows
-from grit.rollout.local import Sampling
 
 __all__ = ["run_faithfulness"]
 
@@ -93,19 +88,10 @@ def _examined(
     on_rows: Callable[[int], None],
 ) -> Iterator[list[FaithfulnessRow]]:
     """Rows of the chains that are not known yet, batch by batch, so that few pictures are open."""
-    reasoner = PolicyReasoner(
-        Policy(chains.model),
-        Sampling(
-            max_new_tokens=config.max_new_tokens,
-            temperature=0.0,
-            stop=chains.stop,
-            sequences_at_once=config.batch_size,
-        ),
-        chains.mode,
-    )
+    reasoner = reasoner_of(chains, config)
     for first in range(0, len(chains.rows), config.batch_size):
         batch = chains.rows[first : first + config.batch_size]
-        cases = [_case(chains, row.sample_id, row.text) for row in batch]
+        cases = [case_of(chains, row) for row in batch]
         wanted = _examinable(cases, left_out)
         wanted = [case for case in wanted if case.sample.id not in known]
         yield from examine(
@@ -123,10 +109,3 @@ def _examinable(cases: Sequence[Case], left_out: dict[str, int]) -> list[Case]:
         else:
             left_out[reason] = left_out.get(reason, 0) + 1
     return kept
-
-
-def _case(chains: Chains, sample_id: str, text: str) -> Case:
-    sample = chains.samples[sample_id]
-    picture = open_sample_picture(sample)
-    frame = chains.model.prepare(picture, question_turn(sample.question, chains.mode)).frame
-    return Case(sample, picture, frame, text)

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from grit.app.chains import Chains
     from grit.config.evaluation import EvaluationConfig
-    from grit.records.analyses import CorrelationTable, FaithfulnessTable
+    from grit.records.analyses import AttentionTable, CorrelationTable, FaithfulnessTable
 
-__all__ = ["CorrelationCommand", "FaithfulnessCommand", "run"]
+__all__ = ["AttentionCommand", "CorrelationCommand", "FaithfulnessCommand", "run"]
 
 
 _DONE = {
@@ -100,7 +100,20 @@ class FaithfulnessCommand:
     """Remove the rows that stand there and examine everything again."""
 
 
-_COMMANDS = {"correlation": CorrelationCommand, "faithfulness": FaithfulnessCommand}
+@dataclass(frozen=True)
+class AttentionCommand(FaithfulnessCommand):
+    """How much attention falls on the picture after grounding, with the chain's boxes and without.
+
+    The chain is split at <rethink>; boxes are deleted from the part before, and the model goes on.
+    Compared are the first 50 tokens after the split (the paper's analysis, for every family).
+    """
+
+
+_COMMANDS = {
+    "correlation": CorrelationCommand,
+    "faithfulness": FaithfulnessCommand,
+    "attention": AttentionCommand,
+}
 
 
 def run(arguments: list[str]) -> int:
@@ -117,6 +130,8 @@ def run(arguments: list[str]) -> int:
     quiet_libraries()
     if isinstance(command, CorrelationCommand):
         return _correlation(command)
+    if isinstance(command, AttentionCommand):
+        return _attention(command)
     return _faithfulness(command)
 
 
@@ -198,6 +213,46 @@ def _faithfulness(command: FaithfulnessCommand) -> int:
     return 0
 
 
+def _attention(command: AttentionCommand) -> int:
+    from grit.app.attention import run_attention
+    from grit.cli.demo import evaluation_bar
+
+    chains, config = _chains(command)
+    table = run_attention(
+        chains,
+        config,
+        evaluation_bar,
+        resume=command.resume,
+        overwrite=command.overwrite,
+    )
+    out().print(attention_table(table))
+    if table.difference is not None:
+        gap = _figure(table.difference.share, table.difference.interval, digits=4)
+        out().print(f"original less box-free, over layers and tokens: {gap}")
+    for reason, number in table.left_out.items():
+        out().print(f"left out {number}, {reason}", markup=False)
+    out().print(f"rows in {chains.folder.analyses}", markup=False, soft_wrap=True)
+    return 0
+
+
+def attention_table(table: AttentionTable) -> Table:
+    """Shares by layer, both continuations side by side; tokens are in the file."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    shown = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("layer", "n", "original", "without boxes"):
+        shown.add_column(name, no_wrap=True)
+    for own, bare in zip(table.by_layer["original"], table.by_layer["box_free"], strict=True):
+        shown.add_row(
+            str(own.place + 1),
+            str(own.n),
+            _figure(own.share, own.interval, digits=3),
+            _figure(bare.share, bare.interval, digits=3),
+        )
+    return shown
+
+
 def faithfulness_table(table: FaithfulnessTable) -> Table:
     """Flips and falls of log-probability, a line an intervention, tasks together."""
     from rich.box import SIMPLE_HEAD
@@ -220,10 +275,11 @@ def faithfulness_table(table: FaithfulnessTable) -> Table:
     return shown
 
 
-def _figure(value: float | None, interval: tuple[float, float] | None) -> str:
+def _figure(value: float | None, interval: tuple[float, float] | None, *, digits: int = 2) -> str:
     if value is None or interval is None:
         return "–"
-    return f"{value:.2f} [dim]{interval[0]:.2f}, {interval[1]:.2f}[/dim]"
+    low, high = interval
+    return f"{value:.{digits}f} [dim]{low:.{digits}f}, {high:.{digits}f}[/dim]"
 
 
 def correlation_table(tables: Sequence[CorrelationTable]) -> Table:

@@ -9,6 +9,10 @@ from pydantic import Field
 from grit.records.rows import Closed, Edges, Interval, Measure, Row
 
 __all__ = [
+    "AttentionPoint",
+    "AttentionRow",
+    "AttentionTable",
+    "Continuation",
     "CorrelationFigure",
     "CorrelationRow",
     "CorrelationTable",
@@ -19,7 +23,13 @@ __all__ = [
     "FaithfulnessTable",
     "Intervention",
     "OutcomeRow",
+    "Shares",
 ]
+
+Continuation = Literal["original", "box_free"]
+
+Shares = tuple[tuple[float, ...], ...]
+"""One number a layer and token, in [0, 1]."""
 
 Draw = Literal["matched", "uniform"]
 
@@ -172,3 +182,44 @@ class FaithfulnessTable(Row):
     figures: tuple[FaithfulnessFigure, ...]
     left_out: dict[str, int] = Field(default_factory=dict[str, int])
     """Chains that cannot be examined, by reason."""
+
+
+class AttentionRow(Row):
+    """Where attention falls while one chain goes on after its grounding."""
+
+    model: str
+    sample_id: str
+    task: str
+    text: str
+    """The recorded completion."""
+    box_free_text: str
+    """Its beginning without boxes, and how the model went on from there."""
+    original: Shares
+    """Share of attention on the picture by layer and token, from ``<rethink>`` on."""
+    box_free: Shares
+    """The same of the box-free continuation."""
+
+
+class AttentionPoint(Closed):
+    """A mean share of attention with its interval."""
+
+    place: int
+    """Token after the split, or layer; from 0."""
+    n: int
+    """Chains behind it."""
+    share: float
+    interval: Interval
+
+
+class AttentionTable(Row):
+    """The figures of one model's chains."""
+
+    source: str
+    by_token: dict[Continuation, tuple[AttentionPoint, ...]]
+    """Mean over layers."""
+    by_layer: dict[Continuation, tuple[AttentionPoint, ...]]
+    """Mean over tokens."""
+    difference: AttentionPoint | None
+    """Original less box-free, over layers and tokens."""
+    left_out: dict[str, int] = Field(default_factory=dict[str, int])
+    """Chains that cannot be compared, by reason."""

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-__all__ = ["is_readable", "same_word", "same_words", "words_of"]
+__all__ = ["is_readable", "same_word", "same_words", "without_tags", "words_of"]
 
 _TAG = re.compile(r"</?[A-Za-z_]{1,20}>")
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
@@ -28,7 +28,12 @@ def is_readable(answer: str | None) -> bool:
 
     What is not readable is wrong with every judge, and no judge need be asked.
     """
-    return answer is not None and any(letter.isalnum() for letter in _TAG.sub(" ", answer))
+    return answer is not None and any(letter.isalnum() for letter in without_tags(answer))
+
+
+def without_tags(text: str) -> str:
+    """The text with a blank for each tag, ``</answer>`` for one, that a completion left behind."""
+    return _TAG.sub(" ", text)
 
 
 def words_of(text: str, *, articles: bool = False) -> list[str]:
@@ -38,7 +43,7 @@ def words_of(text: str, *, articles: bool = False) -> list[str]:
         text: Any text.
         articles: Whether to keep articles; a text of articles alone ("A") keeps them anyway.
     """
-    plain = unicodedata.normalize("NFKC", _TAG.sub(" ", text)).casefold().replace("’", "'")
+    plain = unicodedata.normalize("NFKC", without_tags(text)).casefold().replace("’", "'")
     words = [word.removesuffix("'s") for word in _WORD.findall(plain)]
     kept = [word for word in words if articles or word not in _ARTICLES]
     return kept or words

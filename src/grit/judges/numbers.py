@@ -11,53 +11,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from grit.data.numbers import ONES, TENS
+from grit.data.numbers import NOTHING, cardinal
+from grit.judges.units import MONEY, UNITS
 
 __all__ = ["Quantity", "find_quantities", "whole_quantity", "with_digits"]
 
-_SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
-_NOTHING = frozenset({"none", "nothing"})
 _BEFORE_A_PRONOUN = (
     "the this that which each every another other any some first last left right next "
     "big small large red green blue yellow black white"
 )
 _PRONOUN_BEFORE_ONE = frozenset(_BEFORE_A_PRONOUN.split())
-_UNIT_SPELLINGS = {
-    "mm": "mm millimeter millimeters millimetre millimetres",
-    "cm": "cm centimeter centimeters centimetre centimetres",
-    "m": "m meter meters metre metres",
-    "km": "km kilometer kilometers kilometre kilometres",
-    "inch": "inch inches",
-    "ft": "ft foot feet",
-    "mile": "mile miles",
-    "g": "g gram grams",
-    "kg": "kg kilogram kilograms",
-    "lb": "lb lbs pound pounds",
-    "s": "s sec secs second seconds",
-    "min": "min mins minute minutes",
-    "h": "h hr hrs hour hours",
-    "day": "day days",
-    "week": "week weeks",
-    "month": "month months",
-    "year": "year years",
-    "%": "% percent",
-    "°": "° degree degrees",
-    "$": "$ dollar dollars",
-    "€": "€ euro euros",
-    "£": "£",
-}
-_UNITS = {
-    spelling: unit for unit, spellings in _UNIT_SPELLINGS.items() for spelling in spellings.split()
-}
-_MONEY = frozenset("$€£")
+_MINUS = frozenset({"minus", "negative"})
 
+_MOST_DIGITS = 400
+"""A longer run of digits is no answer, and sums with it would overflow."""
+
+_SQUARED = r"(?:mm|cm|km|m)(?:\^?[23]|[²³])(?![^\W_])"
 _TOKEN = re.compile(
-    r"(?P<fraction>(?<![\w/.])\d{1,15}/\d{1,15}(?![\w/]))"
-    r"|(?P<number>(?<![\w.])[-−]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|(?<![\w.])\.\d+)"
-    r"(?P<suffix>[^\W\d_]*)"
-    r"|(?P<word>[^\W\d_]+)"
-    r"|(?P<mark>\S)"
+    r"(?P<fraction>(?<![\w/.])[-−]?\d{1,15}/\d{1,15}(?![\w/]))"
+    r"|(?P<number>(?<![\w.])[-−+]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|(?<![\w.])[-−]?\.\d+)"
+    r"(?P<power>e[-−+]?\d{1,3}(?!\w)|\s?[×*·]\s?10\s?\^\s?[-−]?\d{1,3}(?!\w))?"
+    rf"(?P<suffix>{_SQUARED}|[^\W\d_]*)"
+    rf"|(?P<word>{_SQUARED}|[^\W\d_]+)"
+    r"|(?P<mark>\S)",
+    re.IGNORECASE,
 )
+_POWER = re.compile(r"[-−+]?\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,18 +105,20 @@ def with_digits(text: str) -> str:
 def _read_digits(token: re.Match[str]) -> tuple[Decimal, int, int, str | None] | None:
     """(value, end, tokens taken, unit stuck to it) of a number in digits; None for no number."""
     if fraction := token["fraction"]:
-        over, under = fraction.split("/")
+        over, under = fraction.replace("−", "-").split("/")
         if Decimal(under) == 0:
             return None
         return Decimal(over) / Decimal(under), token.end(), 1, None
-    if token["number"] is None:
+    if token["number"] is None or len(token["number"]) > _MOST_DIGITS:
         return None
     suffix = token["suffix"].casefold()
-    unit = _UNITS.get(suffix)
+    unit = UNITS.get(suffix)
     if suffix and unit is None:
         return None  # "3rd" and "2d" name things, they count nothing
     value = Decimal(token["number"].replace(",", "").replace("−", "-"))
-    return value, token.end("number"), 1, unit
+    if power := _POWER.search(token["power"] or ""):
+        value = value.scaleb(int(power[0].replace("−", "-")))
+    return value, token.start("suffix"), 1, unit
 
 
 def _read_words(
@@ -148,7 +129,11 @@ def _read_words(
     words = [tokens[position].group().casefold() for position in positions]
     if not words:
         return None
-    if words[0] in _NOTHING:
+    if words[0] in _MINUS and at + 1 < len(tokens):
+        digits = _read_digits(tokens[at + 1])
+        if digits is not None and digits[0] > 0:
+            return -digits[0], digits[1], 2, digits[3]
+    if words[0] in NOTHING:
         return Decimal(0), tokens[at].end(), 1, None
     if words[0] == "no":
         # "no cats" counts none; a bare "no" answers another kind of question.
@@ -156,10 +141,10 @@ def _read_words(
             return None
         taken = 2 if words[1] == "one" else 1
         return Decimal(0), tokens[positions[taken - 1]].end(), positions[taken - 1] - at + 1, None
-    sign = -1 if words[0] in {"minus", "negative"} else 1
+    sign = -1 if words[0] in _MINUS else 1
     skip = 1 if sign < 0 else 0
     before = tokens[at - 1].group().casefold() if at else ""
-    value, used = _cardinal(words[skip:])
+    value, used = cardinal(words[skip:])
     if used == 0 or (words[:used] == ["one"] and before in _PRONOUN_BEFORE_ONE):
         return None
     last = positions[skip + used - 1]
@@ -180,61 +165,17 @@ def _word_run(text: str, tokens: Sequence[re.Match[str]], at: int) -> list[int]:
     return run[:16]
 
 
-def _cardinal(words: Sequence[str]) -> tuple[int, int]:
-    """(value, words used) of the number that ``words`` begin with; (0, 0) when they begin none."""
-    total, used, ceiling = 0, 0, 10**12
-    while True:
-        joint = 1 if used and words[used : used + 1] == ["and"] else 0
-        value, taken = _below_thousand(words[used + joint :])
-        if taken == 0:
-            return total, used
-        after = used + joint + taken
-        scale = _SCALES.get(words[after], 1) if after < len(words) else 1
-        if used and (scale >= ceiling or value * scale >= ceiling):
-            return total, used  # "two three": a second number, no part of the first
-        total, ceiling = total + value * scale, scale
-        used = after + (scale > 1)
-        if scale == 1:
-            return total, used
-
-
-def _below_thousand(words: Sequence[str]) -> tuple[int, int]:
-    """The same for a number without thousands; "twelve hundred" and "two dozen" are read too."""
-    value, used = _below_hundred(words)
-    following = words[used] if used < len(words) else ""
-    if following == "dozen":
-        return (value or 1) * 12, used + 1
-    if following != "hundred":
-        return (1, 0) if used == 0 else (value, used)
-    value, used = (value or 1) * 100, used + 1
-    joint = 1 if words[used : used + 1] == ["and"] else 0
-    rest, taken = _below_hundred(words[used + joint :])
-    return (value + rest, used + joint + taken) if taken else (value, used)
-
-
-def _below_hundred(words: Sequence[str]) -> tuple[int, int]:
-    """The same for 0 to 99."""
-    if not words:
-        return 0, 0
-    if words[0] in TENS:
-        ones = ONES.get(words[1], 0) if len(words) > 1 else 0
-        return (TENS[words[0]] + ones, 2) if 0 < ones < 10 else (TENS[words[0]], 1)
-    if words[0] in ONES:
-        return ONES[words[0]], 1
-    return 0, 0
-
-
 def _unit_around(
     tokens: Sequence[re.Match[str]], start: int, after: int, end: int
 ) -> tuple[str | None, tuple[int, int]]:
     """The unit before (money) or behind a number, and its characters."""
     if after < len(tokens):
-        unit = _UNITS.get(tokens[after].group().casefold())
+        unit = UNITS.get(tokens[after].group().casefold())
         if unit is not None:
             return unit, tokens[after].span()
     for token in reversed(tokens[:after]):
         if token.end() <= start:
-            if token.group() in _MONEY and token.end() == start:
+            if token.group() in MONEY and token.end() == start:
                 return token.group(), token.span()
             break
     return None, (end, end)

@@ -25,11 +25,14 @@ class Polarity(StrEnum):
 _YES = frozenset({"yes", "yeah", "yep", "true", "correct", "indeed"})
 _NO = frozenset({"no", "nope", "false", "incorrect"})
 _NEGATION = frozenset({"not", "never", "cannot", "without", "neither", "nor", "none", "untrue"})
-_HEDGES = "maybe perhaps possibly might could unsure unclear unknown uncertain depends either"
+_HEDGES = (
+    "maybe perhaps possibly might could unsure unclear unknown uncertain depends depending either"
+)
 _HEDGE = frozenset(_HEDGES.split())
 _REFUSAL = re.compile(
-    r"\b(?:not sure|not know|don't know|cannot (?:tell|say|know|determine)"
-    r"|can't (?:tell|say|know|determine)|not (?:certain|clear|possible to)|no idea)\b"
+    r"\b(?:yes or no|not sure|not know|don't know|cannot (?:tell|say|know|determine)"
+    r"|can't (?:tell|say|know|determine)|not (?:certain|clear|possible to)|no idea"
+    r"|(?:can't|cannot|unable to) (?:help|see|answer|assist))\b"
 )
 _NEGATED = re.compile(r"\b(?:not|isn't|aren't|wasn't) (true|correct|false|incorrect)\b")
 _PLAIN_DENIAL = re.compile(
@@ -39,6 +42,14 @@ _PLAIN_DENIAL = re.compile(
     r"|(?:it|this|that|they|he|she) (?:is|are|was|were|does|do|did|has|have|ca)n't\b"
     r"|not$)"
 )
+
+
+_LONGEST = 2000
+_POLAR_WORDS = (_YES | _NO) - {"no"}
+_LEAD = re.compile(
+    r"\W*(yes|yeah|yep|indeed|correct|true|right|no|nope|wrong|false)\s*[,.;:!—–]\s*", re.I
+)
+_TURN = re.compile(r"\b(?:but|however|although|actually|wait|rather)\b", re.IGNORECASE)
 
 
 def is_hedged(text: str) -> bool:
@@ -54,6 +65,9 @@ def polarity(text: str) -> Polarity:
     in "there is no dog", it is a negation, which agrees with a no and casts doubt on a yes.
     """
     words = words_of(text, articles=True)
+    led = _led_by(text)
+    if led is not None:
+        return led
     if is_hedged(text):
         return Polarity.UNCLEAR
     flat = " ".join(words)
@@ -73,6 +87,23 @@ def polarity(text: str) -> Polarity:
     if says_no or _PLAIN_DENIAL.search(flat):
         return Polarity.NO
     return Polarity.UNCLEAR
+
+
+def _led_by(text: str) -> Polarity | None:
+    """What the first word says where it stands by itself and nothing later takes it back.
+
+    "Yes, two people are cooking. Neither looks up." is a yes, whatever its second sentence denies.
+    """
+    led = _LEAD.match(text[:_LONGEST])
+    if led is None or len(text) > _LONGEST:
+        return None
+    word, rest = led[1].casefold(), text[led.end() :]
+    words = words_of(rest, articles=True)
+    if not words or _PLAIN_DENIAL.search(" ".join(words)) or is_hedged(rest):
+        return None
+    if _POLAR_WORDS.intersection(words) or _answers_no(rest, words) or _TURN.search(rest):
+        return None
+    return Polarity.YES if word in _YES | {"right"} else Polarity.NO
 
 
 def _answers_no(text: str, words: list[str]) -> bool:

@@ -161,9 +161,25 @@ def test_one_as_a_pronoun_counts_nothing():
     assert verdict_on("1", "There is one.").score == 1.0
 
 
-def test_another_unit_is_left_to_a_judge_that_can_convert():
-    verdict = verdict_on("3 cm", "3 m")
-    assert (verdict.score, verdict.sure) == (0.0, False)
+@pytest.mark.parametrize(
+    ("reference", "prediction", "score"),
+    [
+        ("3 cm", "3 m", 0.0),
+        ("3 cm", "30 mm", 1.0),
+        ("2 years", "24 months", 1.0),
+        ("1 kg", "1000 grams", 1.0),
+        ("90°", "90 radians", 0.0),
+        ("2 ft", "24 inches", 1.0),
+    ],
+)
+def test_another_unit_of_the_same_kind_is_converted(reference, prediction, score):
+    verdict = verdict_on(reference, prediction)
+    assert (verdict.score, verdict.sure) == (score, True)
+
+
+def test_a_unit_of_another_kind_is_left_to_a_judge():
+    assert not verdict_on("3 cm", "3 kg").sure
+    assert not verdict_on("$3", "£3").sure
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ _ANSWER_WEIGHTS = {"relation": 4.0}
 """How much an answer and the finding before it weigh in the loss, where that is not 1. A comparison
 is learned last of all, and is few tokens in sixty. Counting at a glance is left hard on purpose."""
 
-_CHAIN_WEIGHT = 4.0
+_CHAIN_WEIGHT = 6.0
 """How much the boxes of a chain weigh. Two turns in three are boxes alone: with equal weights the
 boxes that GRPO-GR brings out would be the less practised ones."""
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from grit.errors import ConfigError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -37,6 +39,14 @@ class CheckCommand:
     """JSONL file: one object with question, answer and image a line."""
     images: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder of the pictures; left out, the file's own folder and images/ in it."""
+    against: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE")] = ()
+    """Other files of samples that may share no picture with this one, as test and training."""
+    sheet: Annotated[Path | None, tyro.conf.arg(metavar="PNG")] = None
+    """Draw a contact sheet: rows with findings first, true boxes dashed."""
+    sheet_rows: int = 24
+    """Most rows on the sheet."""
+    overwrite: bool = False
+    """Replace a sheet that is there already."""
     json: bool = False
     """Print the whole report as JSON."""
 
@@ -48,11 +58,21 @@ def check(command: CheckCommand) -> int:
         1 when the file has errors, else 0.
 
     Raises:
-        DataError: If the file cannot be read at all.
+        ConfigError: If the sheet is to have no rows.
+        DataError: If the file cannot be read at all, or the sheet not be written.
     """
     from rich.console import Console
 
+    if command.sheet_rows < 1:
+        raise ConfigError(f"--sheet-rows {command.sheet_rows} draws nothing; give 1 or more")
     report = _checked(command, Console(stderr=True))
+    if command.sheet is not None:
+        from grit.data.sheet import write_sheet
+
+        number = write_sheet(
+            report, command.sheet, num=command.sheet_rows, overwrite=command.overwrite
+        )
+        print(f"{command.sheet}: {number} of {report.num_rows} rows", file=sys.stderr)
     if command.json:
         sys.stdout.write(json.dumps(report.as_json(), ensure_ascii=False, indent=2) + "\n")
     else:
@@ -75,7 +95,7 @@ def _checked(command: CheckCommand, console: Console) -> CheckReport:
             late = time.monotonic() - started > _QUIET_SECONDS
             progress.update(task, completed=number, total=num_rows, visible=late)
 
-        return check_samples(command.file, command.images, on_row=show)
+        return check_samples(command.file, command.images, against=command.against, on_row=show)
 
 
 def _print(report: CheckReport, console: Console) -> None:
@@ -93,6 +113,11 @@ def _print(report: CheckReport, console: Console) -> None:
         if count > _LISTED_PER_KIND:
             rest = f"… and {count - _LISTED_PER_KIND} more of {kind}; --json lists all"
             console.print(rest, markup=False)
+    for other, number in report.unopened.items():
+        if number:
+            console.print(
+                Text(f"{number} pictures of {other} could not be opened, nor compared", "yellow")
+            )
     errors, warnings = len(report.errors), len(report.warnings)
     word = "[bold red]cannot be used[/]" if errors else "[bold green]can be used[/]"
     console.print(

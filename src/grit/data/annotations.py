@@ -10,7 +10,7 @@ from typing import cast
 from grit.data.finding import FindingKind, shown
 from grit.geometry.box import Box
 
-__all__ = ["BORDER_TOLERANCE", "BoxFault", "boxes_outside", "read_boxes"]
+__all__ = ["BORDER_TOLERANCE", "BoxFault", "boxes_outside", "read_boxes", "written_boxes"]
 
 BORDER_TOLERANCE = 1.0
 """Pixels by which a box may pass the border, as annotators round; such a box is kept as written."""
@@ -71,6 +71,12 @@ def read_boxes(
     if not faults:
         faults = boxes_outside(boxes, size)
     return (() if faults else tuple(boxes)), faults
+
+
+def written_boxes(value: object) -> list[Box]:
+    """Those of a row's ``bboxs`` that are four finite numbers, whatever else is wrong with them."""
+    items = cast("list[object]", value) if isinstance(value, list) else []
+    return [box for box in map(_box, items) if box is not None]
 
 
 def boxes_outside(boxes: Sequence[Box], size: tuple[int, int] | None) -> list[BoxFault]:

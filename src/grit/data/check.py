@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from grit.data.annotations import boxes_outside
 from grit.data.finding import Finding, FindingKind, Severity, shown
+from grit.data.frames import frame_findings
 from grit.data.jsonl import ScannedRow, missing_picture, scan_rows
+from grit.data.leakage import pixel_hash, shared_pictures, uses_of
 from grit.data.numbers import whole_number
 from grit.data.pictures import DEFAULT_MAX_PIXELS, open_picture
 from grit.data.rows import COUNTING_SETS
@@ -20,8 +22,6 @@ from grit.errors import DataError, PictureError
 __all__ = ["CheckReport", "check_samples"]
 
 _LIKE_BBOXS = ("bboxes", "bbox", "boxes", "box", "bbox_2d")
-_LARGE_SIDE = 1100
-"""A picture with both sides above this shows whether boxes stop at 1000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,9 @@ class CheckReport:
         num_pictures: Distinct pictures that could be opened.
         findings: By line.
         datasets: What the readable rows hold.
+        rows: The rows as they were read, for a contact sheet.
+        unopened: Files that it was held against, and how many of their pictures could not be
+            opened, and so not be compared.
     """
 
     file: Path
@@ -41,6 +44,8 @@ class CheckReport:
     num_pictures: int
     findings: tuple[Finding, ...]
     datasets: tuple[DatasetSummary, ...]
+    rows: tuple[ScannedRow, ...] = ()
+    unopened: dict[str, int] = field(default_factory=dict[str, int])
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -60,6 +65,7 @@ class CheckReport:
             "num_pictures": self.num_pictures,
             "num_errors": len(self.errors),
             "num_warnings": len(self.warnings),
+            "unopened_pictures_of_other_files": self.unopened,
             "findings": [asdict(f) | {"file": str(f.file)} for f in self.findings],
             "datasets": [asdict(dataset) for dataset in self.datasets],
         }
@@ -69,6 +75,7 @@ def check_samples(
     path: Path,
     images: Path | None = None,
     *,
+    against: Sequence[Path] = (),
     max_pixels: int = DEFAULT_MAX_PIXELS,
     on_row: Callable[[int, int], None] | None = None,
 ) -> CheckReport:
@@ -77,6 +84,7 @@ def check_samples(
     Args:
         path: The JSONL file.
         images: Folder of the pictures; None looks beside the file, then in ``images/`` there.
+        against: Files that may share no picture with this one, as training and test do not.
         max_pixels: Largest width × height that is decoded.
         on_row: Called after each row with its number and how many there are.
 
@@ -86,7 +94,8 @@ def check_samples(
     rows = list(scan_rows(path, images=images))
     if not rows:
         raise DataError(f"{path} holds no rows; write one JSON object a line")
-    pictures = _Pictures(path, max_pixels)
+    pictures = _Pictures(path, max_pixels, with_hashes=bool(against))
+    unopened: dict[str, int] = {}
     findings: list[Finding] = []
     for number, row in enumerate(rows, start=1):
         findings += row.findings
@@ -101,7 +110,11 @@ def check_samples(
         if on_row is not None:
             on_row(number, len(rows))
     findings += _repeated_questions(path, rows)
-    findings += _thousand_frame(path, rows, pictures.sizes)
+    findings += frame_findings(path, rows, pictures.sizes)
+    for other in against:
+        uses, num_unopened = uses_of(other, images, max_pixels=max_pixels, on_row=on_row)
+        findings += shared_pictures(path, rows, pictures.hashes, other, uses)
+        unopened[str(other)] = num_unopened
     samples = [row.sample for row in rows if row.sample is not None]
     return CheckReport(
         file=path,
@@ -109,14 +122,18 @@ def check_samples(
         num_pictures=len(pictures.sizes),
         findings=tuple(sorted(findings, key=lambda finding: finding.line)),
         datasets=summarise(samples, pictures.sizes),
+        rows=tuple(rows),
+        unopened=unopened,
     )
 
 
 class _Pictures:
     """Opens each picture once, and reports a broken one on every line that names it."""
 
-    def __init__(self, file: Path, max_pixels: int) -> None:
+    def __init__(self, file: Path, max_pixels: int, *, with_hashes: bool) -> None:
         self.sizes: dict[Path, tuple[int, int]] = {}
+        self.hashes: dict[Path, str] = {}
+        self._with_hashes = with_hashes
         self._broken: dict[Path, str] = {}
         self._file = file
         self._max_pixels = max_pixels
@@ -127,7 +144,10 @@ class _Pictures:
                 yield missing_picture(self._file, line, image)
                 return
             try:
-                self.sizes[image] = open_picture(image, max_pixels=self._max_pixels).size
+                picture = open_picture(image, max_pixels=self._max_pixels)
+                self.sizes[image] = picture.size
+                if self._with_hashes:
+                    self.hashes[image] = pixel_hash(picture)
             except PictureError as error:
                 self._broken[image] = str(error)
         if image in self._broken:
@@ -222,23 +242,3 @@ def _repeated_questions(path: Path, rows: Sequence[ScannedRow]) -> Iterator[Find
             kind = FindingKind.DUPLICATE_QUESTION
             value = f"{shown(row.sample.question)}: {shown(row.sample.answer)}"
             yield _Note(path, row.line).warning(kind, problem, value, "keep one of the two")
-
-
-def _thousand_frame(
-    path: Path, rows: Sequence[ScannedRow], sizes: dict[Path, tuple[int, int]]
-) -> Iterator[Finding]:
-    """Where pictures are larger than 1000, only the file as a whole shows a 0–1000 frame."""
-    on_large: list[tuple[int, float]] = []
-    for row in rows:
-        if row.sample is None or not row.sample.boxes:
-            continue
-        size = sizes.get(row.sample.image, row.sample.image_size)
-        if size is not None and min(size) > _LARGE_SIDE:
-            on_large.append((row.line, max(max(box.as_tuple()) for box in row.sample.boxes)))
-    # Five pictures, one of them boxed close to its border: in pixels some edge would pass 1000.
-    highest = max((edge for _, edge in on_large), default=0.0)
-    if len(on_large) >= 5 and 900 <= highest <= 1000:
-        problem = f"no box of the {len(on_large)} rows with large pictures passes 1000"
-        fix = "see whether they are in the 0–1000 frame; if so multiply by width/1000, height/1000"
-        value = f"highest edge {highest:g}"
-        yield _Note(path, on_large[0][0]).warning(FindingKind.BOX_FRAME, problem, value, fix)

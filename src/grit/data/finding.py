@@ -36,6 +36,7 @@ class FindingKind(StrEnum):
     KEY_NOT_READ = "key_not_read"
     PICTURE_MISSING = "picture_missing"
     PICTURE_BROKEN = "picture_broken"
+    PICTURE_SHARED = "picture_shared"
     SIZE_DIFFERS = "size_differs"
     BOX_MALFORMED = "box_malformed"
     BOX_INVERTED = "box_inverted"

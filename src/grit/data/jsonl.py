@@ -38,12 +38,14 @@ class ScannedRow:
         sample: The sample; None when ``findings`` holds a fault.
         image: Where its picture should be; None when the row does not say.
         findings: What is wrong with the row.
+        bboxs: What stands under the key, refused or not.
     """
 
     line: int
     sample: Sample | None
     image: Path | None
     findings: tuple[Finding, ...]
+    bboxs: object = None
 
 
 def read_samples(
@@ -116,7 +118,8 @@ def scan_rows(path: Path, *, images: Path | None = None) -> Iterator[ScannedRow]
                     )
                 )
                 sample = None
-        yield ScannedRow(line, sample, image, tuple(findings))
+        bboxs = None if row is None else row.get("bboxs")
+        yield ScannedRow(line, sample, image, tuple(findings), bboxs)
 
 
 def scan_objects(path: Path) -> Iterator[tuple[int, dict[str, Any] | None, list[Finding]]]:

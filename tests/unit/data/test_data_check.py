@@ -147,6 +147,64 @@ def test_boxes_that_never_pass_1000_on_large_pictures_look_like_the_0_1000_frame
     assert check(*rows, pixels).findings == ()
 
 
+def framed(kind, boxes, **row):
+    """Rows on the 100×50 picture, one a box, as another convention would write them."""
+    written = {
+        "xywh": lambda x1, y1, x2, y2: [x1, y1, x2 - x1, y2 - y1],
+        "thousand": lambda x1, y1, x2, y2: [x1 * 10, y1 * 20, x2 * 10, y2 * 20],
+        "xyxy": lambda *edges: list(edges),
+    }[kind]
+    return [
+        {**ROW, "question": f"Q{n}", "bboxs": [written(*box)], **row} for n, box in enumerate(boxes)
+    ]
+
+
+PIXELS = [(5, 5, 95, 45), (60, 20, 90, 40), (50, 10, 70, 30), (80, 30, 99, 49)]
+
+
+@pytest.mark.parametrize("stated", [{}, {"width": 100, "height": 50}])
+@pytest.mark.parametrize(
+    ("kind", "words"), [("xywh", "[x, y, width, height]"), ("thousand", "the 0–1000 frame")]
+)
+def test_a_file_in_another_frame_is_known_by_all_of_its_rows(check, kind, words, stated):
+    report = check(*framed(kind, PIXELS, **stated))
+    # The first box is possible in pixels too: only the file as a whole gives it away.
+    (whole,) = report.warnings
+    assert (whole.line, whole.kind) == (2 if kind == "xywh" else 1, Kind.BOX_FRAME)
+    assert f"the file's boxes look like {words}" in whole.problem
+    assert "every row" in whole.fix
+
+
+def test_pixels_are_not_taken_for_another_frame(check):
+    assert check(*framed("xyxy", PIXELS)).findings == ()
+    one_wrong = framed("xyxy", [*PIXELS, (60, 20, 30, 40)])
+    assert [kind for _, kind, _ in kinds(check(*one_wrong))] == [Kind.BOX_INVERTED]
+
+
+def test_pictures_that_another_file_shows_too_are_errors_whatever_they_are_called(check, tmp_path):
+    Image.new("RGB", (100, 50)).save(tmp_path / "renamed.bmp")
+    Image.new("RGB", (100, 50), "red").save(tmp_path / "other.png")
+    rows = [
+        {**ROW, "image": "renamed.bmp"},
+        {**ROW, "image": "renamed.bmp", "question": "is there  a dog?"},
+        {**ROW, "image": "other.png"},
+        {**ROW, "image": "gone.png"},
+    ]
+    test_file = tmp_path / "test.jsonl"
+    test_file.write_text("".join(json.dumps(row) + "\n" for row in rows[1:]), encoding="utf-8")
+    report = check(ROW, {**ROW, "question": "A cat?"}, against=[test_file])
+    assert kinds(report) == [
+        (1, Kind.PICTURE_SHARED, Severity.ERROR),
+        (2, Kind.PICTURE_SHARED, Severity.ERROR),
+    ]
+    first, second = report.findings
+    assert f"line 1 of {test_file} asks the same of the same picture" in first.problem
+    assert f"the picture is on line 1 of {test_file} too" in second.problem
+    assert report.unopened == {str(test_file): 1}
+    test_file.write_text(json.dumps(rows[2]), encoding="utf-8")
+    assert check(ROW, against=[test_file]).findings == ()
+
+
 def test_duplicates_are_found(check):
     report = check(
         {**ROW, "id": "x"},

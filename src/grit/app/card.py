@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ def model_card(run: RunFolder, settings: ModelSettings, recipe: dict[str, Any]) 
     parts = [
         _head(settings, word),
         f"# {run.path.resolve().name}, step {settings.step}",
-        "Trained with [GRIT](https://arxiv.org/abs/2505.15879) (GRPO-GR) by grit "
+        f"Trained with {_method(recipe)} by grit "
         f"{settings.grit_version}: asked with the suffix of the paper, it writes a chain of "
         "reasoning that points at regions with bounding boxes, and then its answer.",
         _facts(settings, licence),
@@ -168,3 +168,9 @@ def _stated_licence(card: Path) -> str | None:
         return None
     licence = head.get("license") if isinstance(head, dict) else None
     return str(licence) if licence else None
+
+
+def _method(recipe: Mapping[str, Any]) -> str:
+    if recipe.get("sft"):
+        return "few-shot SFT, the baseline of [GRIT](https://arxiv.org/abs/2505.15879),"
+    return "[GRIT](https://arxiv.org/abs/2505.15879) (GRPO-GR)"

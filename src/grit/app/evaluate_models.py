@@ -89,8 +89,8 @@ def evaluate_model(
         example: A JSONL file whose first row is shown in the mode ``icl``; None takes a built-in
             triplet.
         output: Run folder; None is the model's own.
-        label: Name in rows and tables; None is ``grit`` for a model that grit trained, else
-            ``base``.
+        label: Name in rows and tables; None is ``grit`` for a model that grit trained, ``sft``
+            for a run of SFT, else ``base``.
         judge: Who says what is right; None keeps predictions alone.
         threshold: Raw score from which an answer counts as right.
         resume: Keep the rows that stand there.
@@ -104,7 +104,7 @@ def evaluate_model(
         ConfigError: If there is no folder for the rows.
         RunFolderError: If rows stand there, and neither flag is given.
     """
-    taught = by_writer(processes, lambda: is_taught(source))
+    taught, default_label = by_writer(processes, lambda: (is_taught(source), _label_of(source)))
     folder = by_writer(processes, lambda: _place_for(source, output))
 
     def read() -> list[Sample]:
@@ -126,7 +126,7 @@ def evaluate_model(
     asked = [
         Asked(
             loaded.model,
-            label or ("grit" if taught else "base"),
+            label or default_label,
             Mode(mode) if mode else (Mode.GROUNDED if taught else Mode.DIRECT),
             loaded.step,
             loaded.stop,
@@ -178,7 +178,7 @@ def labels_of(sources: Sequence[str], labels: Sequence[str] = ()) -> list[str | 
             f"{len(labels)} labels for {len(sources)} models; give one --label a model, or none"
         )
     found: list[str | None] = list(labels) or [None] * len(sources)
-    default = ["grit" if is_taught(source) else "base" for source in sources]
+    default = [_label_of(source) for source in sources]
     if not labels and len(set(default)) < len(sources):
         found = [Path(source).name or source for source in sources]
     if len(sources) > 1 and len(set(found)) < len(sources) and any(found):
@@ -187,6 +187,13 @@ def labels_of(sources: Sequence[str], labels: Sequence[str] = ()) -> list[str | 
             "--label, one a model"
         )
     return found
+
+
+def _label_of(source: str) -> str:
+    run = RunFolder(Path(source))
+    if run.holds_run and run.recipe.is_file() and run.read_recipe().get("sft"):
+        return "sft"
+    return "grit" if is_taught(source) else "base"
 
 
 def _place_for(source: str, output: Path | None) -> RunFolder:

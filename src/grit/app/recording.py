@@ -20,8 +20,9 @@ from grit.training.loss import k3_kl
 from grit.training.mismatch import mismatch
 from grit.training.scoring import ScoredGroup
 from grit.training.step import StepResult
+from grit.training.supervised import SupervisedResult
 
-__all__ = ["completion_rows", "step_row"]
+__all__ = ["completion_rows", "step_row", "supervised_row"]
 
 
 def step_row(result: StepResult, *, peak_memory_gib: float | None) -> StepRow:
@@ -61,6 +62,26 @@ def step_row(result: StepResult, *, peak_memory_gib: float | None) -> StepRow:
         num_tokens=sum(lengths),
         seconds=dict(result.seconds),
         peak_memory_gib=peak_memory_gib,
+    )
+
+
+def supervised_row(result: SupervisedResult) -> StepRow:
+    """The figures of one step of SFT: nothing was sampled, and nothing paid."""
+    return StepRow(
+        step=result.step,
+        epoch=result.epoch,
+        lr=result.rate,
+        loss=result.loss,
+        policy_loss=None,
+        kl=None,
+        grad_norm=result.grad_norm,
+        reward_mean=None,
+        reward_std=None,
+        components={},
+        mean_completion_length=result.num_tokens / result.num_targets,
+        num_completions=result.num_targets,
+        num_tokens=result.num_tokens,
+        seconds=dict(result.seconds),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
@@ -141,20 +141,31 @@ class Run:
 
     def on_step(self, result: StepResult) -> None:
         """Keep what a step did; validate and save where it is time."""
-        training = self._recipe.training
         self._state.step = result.step
         if self._processes.is_writer:
-            self._keep(result)
-        is_last = result.step == training.steps
-        if training.validate_every and (is_last or result.step % training.validate_every == 0):
-            self._validate(result.step)
-        if result.step % training.checkpoint_every == 0 and not is_last:
+            self._keep(
+                step_row(result, peak_memory_gib=_peak_memory_gib()), completion_rows(result)
+            )
+        self._after(result.step)
+
+    def on_row(self, row: StepRow) -> None:
+        """The same of a step that sampled nothing."""
+        self._state.step = row.step
+        if self._processes.is_writer:
+            self._keep(row.model_copy(update={"peak_memory_gib": _peak_memory_gib()}))
+        self._after(row.step)
+
+    def _after(self, step: int) -> None:
+        training = self._recipe.training
+        is_last = step == training.steps
+        if training.validate_every and (is_last or step % training.validate_every == 0):
+            self._validate(step)
+        if step % training.checkpoint_every == 0 and not is_last:
             self.save("regular")
 
-    def _keep(self, result: StepResult) -> None:
-        row = step_row(result, peak_memory_gib=_peak_memory_gib())
+    def _keep(self, row: StepRow, completions: Iterable[CompletionRow] = ()) -> None:
         self._steps.append(row)
-        self._completions.extend(completion_rows(result))
+        self._completions.extend(completions)
         alarms = self._alarms.check(row)
         self._alarm_log.extend(alarms)
         for alarm in alarms:

@@ -29,7 +29,7 @@ from grit.training.scoring import Scorer
 from grit.training.step import TrainerConfig
 from grit.training.trainer import Trainer
 
-__all__ = ["TrainingOutcome", "train"]
+__all__ = ["TrainingOutcome", "checked_start", "train"]
 
 _MAY_DIFFER = (
     "output", "tracking", "training.keep_last",
@@ -80,9 +80,14 @@ def train(
         TrainingStoppedError: If the run stopped itself. This and any other error that ends a run
             in the middle leave a checkpoint of the last whole step.
     """
+    if recipe.sft is not None:
+        raise ConfigError(
+            "the recipe has a part sft, which grit train would leave aside; run it with grit sft, "
+            "or remove the part"
+        )
     refuse_idle_processes(recipe, processes)
     samples, checkpoint = by_writer(
-        processes, lambda: _checked_start(recipe, resume=resume, overwrite=overwrite)
+        processes, lambda: checked_start(recipe, resume=resume, overwrite=overwrite)
     )
     rubric = build_rubric(recipe.rewards, threshold=recipe.judge.threshold)
     learner = load_learner(
@@ -131,7 +136,7 @@ def train(
     return TrainingOutcome(folder, last, stopped_by, state.train_seconds)
 
 
-def _checked_start(
+def checked_start(
     recipe: Recipe, *, resume: bool, overwrite: bool
 ) -> tuple[list[Sample], Path | None]:
     """The training samples, and the checkpoint to go on from."""

@@ -42,10 +42,13 @@ COMMANDS = {
     "train": Command(
         "grit.cli.train:run", "[FILES] [FLAGS]", "train a model from recipes in YAML", True
     ),
+    "sft": Command(
+        "grit.cli.train:run_sft", "[FILES] [FLAGS]", "few-shot SFT, the baseline beside it", True
+    ),
     "plan": Command("grit.cli.plan:run", "[FILES] [FLAGS]", "memory and work of a recipe, before"),
     "doctor": Command("grit.cli.doctor:run", "[FILES] [FLAGS]", "what this machine lacks", True),
     "eval": Command(
-        "grit.cli.eval:run", "[FILES] [FLAGS]", "accuracy and grounding on a test set", True
+        "grit.cli.eval:run", "MODEL… [FLAGS]", "accuracy and grounding on a test set", True
     ),
     "ask": Command("grit.cli.ask:run", "IMAGE QUESTION", "one question; the chain and its regions"),
     "reward": Command(

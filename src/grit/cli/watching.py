@@ -38,6 +38,9 @@ class TrainingProgress:
     def stepped(self, row: StepRow) -> None:
         """A step was made."""
         if self._advance is not None:
+            if row.reward_mean is None:
+                self._advance(note="" if row.loss is None else f"loss {row.loss:.3f}")
+                return
             parts = " ".join(
                 f"{name} {value:.2f}" for name, value in row.components.items() if value is not None
             )

@@ -16,6 +16,7 @@ from grit.config.model import ModelConfig
 from grit.config.optimizer import OptimizerConfig
 from grit.config.rewards import RewardsConfig
 from grit.config.rollout import LocalRolloutConfig, RolloutConfig
+from grit.config.sft import SftConfig
 from grit.config.tracking import TrackingConfig
 from grit.config.training import TrainingConfig
 
@@ -51,6 +52,9 @@ class Recipe(Config):
 
     training: TrainingConfig = TrainingConfig()
     """The course of the run."""
+
+    sft: SftConfig | None = None
+    """Few-shot SFT in place of GRPO-GR: what `grit sft` runs; none: a run of `grit train`."""
 
     evaluation: EvaluationConfig = EvaluationConfig()
     """How held-out samples are asked and marked."""

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from grit.config.base import Config
 
-__all__ = ["CustomRewardConfig", "RewardsConfig"]
+__all__ = ["BoxesRewardConfig", "CustomRewardConfig", "RewardsConfig"]
 
 
 class CustomRewardConfig(Config):
@@ -45,6 +45,32 @@ class CustomRewardConfig(Config):
         return self.name or self.function.rpartition(":")[2].rpartition(".")[2]
 
 
+class BoxesRewardConfig(Config):
+    """A reward for where boxes lie, for samples that have true ones; GRIT itself has none."""
+
+    overlap: Literal["mean", "dual", "matched"] = "matched"
+    """`mean`: each true box's best IoU; `dual`: that and each drawn box's best IoU; `matched`: IoU
+    of the best one-to-one matching, over the larger number of boxes."""
+
+    weight: float = Field(default=0.5, allow_inf_nan=False)
+    """What the overlap, 0 to 1, is multiplied with."""
+
+    threshold: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Overlaps below it earn nothing, at the first step."""
+
+    final_threshold: float | None = Field(default=None, ge=0.0, le=1.0)
+    """The same at the last step: the threshold rises evenly; none: it stays where it is."""
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        if self.final_threshold is not None and self.final_threshold < self.threshold:
+            raise ValueError(
+                f"final_threshold {self.final_threshold} is below threshold {self.threshold}; a "
+                "threshold rises during training: swap them"
+            )
+        return self
+
+
 class RewardsConfig(Config):
     """What completions are paid for."""
 
@@ -56,6 +82,9 @@ class RewardsConfig(Config):
 
     custom: tuple[CustomRewardConfig, ...] = ()
     """Your own rewards, added to the preset's."""
+
+    boxes: BoxesRewardConfig | None = None
+    """Pay for where boxes lie, too, where samples have true ones; none: nobody asks where."""
 
     @field_validator("weights")
     @classmethod

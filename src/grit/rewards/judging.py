@@ -16,7 +16,7 @@ __all__ = ["judge_and_score", "judge_rows"]
 
 
 async def judge_rows(
-    judge: Judge, traces: Sequence[Trace], samples: Sequence[Sample]
+    judge: Judge, traces: Sequence[Trace], samples: Sequence[Sample], *, progress: float = 1.0
 ) -> list[RewardRow]:
     """Get a verdict on every completion; one without an answer is wrong, and no judge is asked.
 
@@ -24,6 +24,7 @@ async def judge_rows(
         judge: Who decides.
         traces: One per completion.
         samples: The sample of each.
+        progress: How far training is, from 0 to 1.
 
     Returns:
         Rows in the same order.
@@ -46,7 +47,7 @@ async def judge_rows(
         )
     rest = iter(given)
     return [
-        RewardRow(trace, sample, next(rest) if verdict is None else verdict)
+        RewardRow(trace, sample, next(rest) if verdict is None else verdict, progress)
         for trace, sample, verdict in zip(traces, samples, verdicts, strict=True)
     ]
 

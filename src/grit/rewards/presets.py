@@ -23,6 +23,7 @@ from typing import Literal
 from grit.config.rewards import RewardsConfig
 from grit.errors import ConfigError
 from grit.rewards.answer import AnswerReward
+from grit.rewards.boxes import BoxesReward
 from grit.rewards.counting import CountingReward
 from grit.rewards.custom import load_reward
 from grit.rewards.format import answer_tag, paper_format, released_format
@@ -81,7 +82,7 @@ def load_preset(name: Literal["paper", "released"], *, threshold: float = 0.5) -
 
 
 def build_rubric(config: RewardsConfig, *, threshold: float = 0.5) -> Rubric:
-    """The rubric of a recipe: a preset, its weights, and the user's own rewards.
+    """The rubric of a recipe: a preset, its weights, one for boxes, and the user's own rewards.
 
     Args:
         config: What the recipe says.
@@ -95,11 +96,15 @@ def build_rubric(config: RewardsConfig, *, threshold: float = 0.5) -> Rubric:
     rewards: dict[str, tuple[Reward, float]] = {
         name: (reward, 1.0) for name, reward in preset.rewards.items()
     }
+    if config.boxes is not None:
+        boxes = config.boxes
+        reward = BoxesReward(boxes.overlap, boxes.threshold, boxes.final_threshold)
+        rewards["boxes"] = (reward, boxes.weight)
     for custom in config.custom:
         if custom.component in rewards:
             raise ConfigError(
                 f"custom reward {custom.function} is named {custom.component!r} like a reward of "
-                f"the {preset.name} preset; give it another name"
+                f"the {preset.name} preset or of ours; give it another name"
             )
         reward = load_reward(custom.function, name=custom.component)
         rewards[custom.component] = (reward, custom.weight)

@@ -59,11 +59,14 @@ class RewardRow:
         trace: The parsed completion.
         sample: What was asked, and what is true.
         verdict: The judge's word on the answer.
+        progress: How far training is, 0 at its first step and 1 at its last, for rewards that
+            change on the way.
     """
 
     trace: Trace
     sample: Sample
     verdict: Verdict
+    progress: float = 1.0
 
 
 class Reward(Protocol):

@@ -43,16 +43,21 @@ class Scorer:
         self._judge = judge
         self._background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="judging")
 
-    def start(self, groups: Sequence[Group]) -> Future[list[ScoredGroup]]:
+    def start(self, groups: Sequence[Group], *, progress: float = 1.0) -> Future[list[ScoredGroup]]:
         """Start scoring; the result, or the error, waits in the future."""
-        return self._background.submit(self.score, list(groups))
+        return self._background.submit(self.score, list(groups), progress=progress)
 
-    def score(self, groups: Sequence[Group]) -> list[ScoredGroup]:
-        """Score groups, in order."""
+    def score(self, groups: Sequence[Group], *, progress: float = 1.0) -> list[ScoredGroup]:
+        """Score groups, in order.
+
+        Args:
+            groups: Of one step.
+            progress: How far training is, 0 at its first step and 1 at its last.
+        """
         flat = [(group, completion) for group in groups for completion in group.completions]
         traces = [parse_trace(c.text, group.prompt.inputs.frame) for group, c in flat]
         samples = [group.prompt.sample for group, _ in flat]
-        rows = asyncio.run(judge_rows(self._judge, traces, samples))
+        rows = asyncio.run(judge_rows(self._judge, traces, samples, progress=progress))
         scores = self.rubric.score(rows)
         scored: list[ScoredGroup] = []
         first = 0

@@ -100,7 +100,9 @@ class Trainer:
         share = share_of(len(prompts), processes)
         with clock("rollout"):
             groups = self._engine.roll_out(prompts[share], size=config.group.size, step=step)
-        pending = self._scorer.start(groups)  # judging runs while the device works
+        progress = (step - 1) / max(1, config.training.steps - 1)
+        # Judging runs while the device works.
+        pending = self._scorer.start(groups, progress=progress)
         with clock("reference"):
             reference = self._reference_logprobs(groups)
         with clock("judge"):

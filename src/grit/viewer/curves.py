@@ -29,6 +29,9 @@ def _reward_charts(steps: Sequence[StepRow], smooth: int) -> list[Chart]:
         Line(name, [(step.step, step.components.get(name)) for step in steps], smooth)
         for name in names
     )
+    if steps and all(step.reward_mean is None for step in steps):
+        line = _line("loss", steps, lambda step: step.loss, smooth)
+        return [Chart("Loss of targets", (line,), y_label="nats a token", note=note)]
     return [
         Chart(
             "Reward",

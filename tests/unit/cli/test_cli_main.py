@@ -149,4 +149,4 @@ def test_a_command_for_one_process_is_refused_under_a_launcher(monkeypatch, caps
     assert cli.main(["report", "runs/mine"]) == 2
     said = capsys.readouterr().err
     assert "grit report runs in one process" in said
-    assert "several processes share train, doctor, eval" in said
+    assert "several processes share train, sft, doctor, eval" in said

@@ -429,3 +429,17 @@ def test_the_judges_word_reaches_the_pay(bench):
     # AnswerReward pays 1 and BLEU for a right answer; random text has none.
     result = bench(reward=AnswerReward(0.5)).step()
     assert {score.total for each in result.scored for score in each.scores} == {0.0}
+
+
+def test_rewards_are_told_how_far_training_is(tiny_folder):
+    told = []
+
+    def watching(row):
+        told.append(row.progress)
+        return Score(len(told) / 10)
+
+    bench = Bench(tiny_folder, reward=watching, training={"steps": 5})
+    for step, progress in ((1, 0.0), (3, 0.5), (5, 1.0)):
+        told.clear()
+        bench.trainer.step(step)
+        assert set(told) == {progress}

@@ -104,10 +104,9 @@ def load_learner(
     reference = None
     if needs_reference:
         frozen = frozen_copy(base) if model is base else base
-        # A tower and merger that never learn make the same features for both.
-        shares = config.freeze_vision and config.merger_is_frozen
-        vision = policy.vision if shares else _features(frozen, config)
-        reference = FrozenReference(Policy(frozen, vision=vision))
+        reference = FrozenReference(
+            Policy(frozen, vision=_reference_features(frozen, policy, config))
+        )
     model.network.requires_grad_(True)
     for weight in model.family.tower_weights(model.network):
         weight.requires_grad_(not config.freeze_vision)
@@ -279,6 +278,13 @@ def _features(model: LoadedModel, config: ModelConfig) -> VisionFeatures:
     """Features whose bits do not depend on which pictures have been seen together."""
     bound = int(config.vision_cache_gib * 2**30)
     return VisionFeatures(model, max_bytes=bound, alone=True)
+
+
+def _reference_features(frozen: LoadedModel, policy: Policy, config: ModelConfig) -> VisionFeatures:
+    """What of a tower and of a merger never learns is run and kept once for both."""
+    if not config.freeze_vision:
+        return _features(frozen, config)
+    return policy.vision if config.merger_is_frozen else VisionFeatures(frozen, tower=policy.vision)
 
 
 def _at(folder: Path) -> dict[str, Any]:

@@ -41,6 +41,7 @@ class Validator:
         self._policy = policy
         self._prompts = prompts
         self._processes = processes
+        self._engine = LocalEngine(policy, _sampling(recipe))
 
     @classmethod
     def of(
@@ -82,15 +83,9 @@ class Validator:
             return None
         began = time.monotonic()
         settings = self._recipe.evaluation
-        sampling = Sampling(
-            max_new_tokens=settings.max_new_tokens,
-            temperature=0.0,
-            stop=self._recipe.rollout.stop,
-            sequences_at_once=settings.batch_size,
-        )
         rows = list(
             evaluate(
-                LocalEngine(self._policy, sampling),
+                self._engine,
                 self._policy.model,
                 RulesJudge(),
                 self._prompts,
@@ -132,3 +127,14 @@ class Validator:
         value = self.value_of(row)
         is_best = value is not None and (best is None or value > best)
         return row.model_copy(update={"best": is_best})
+
+
+def _sampling(recipe: Recipe) -> Sampling:
+    """Greedily, to the same end as in training."""
+    settings = recipe.evaluation
+    return Sampling(
+        max_new_tokens=settings.max_new_tokens,
+        temperature=0.0,
+        stop=recipe.rollout.stop,
+        sequences_at_once=settings.batch_size,
+    )

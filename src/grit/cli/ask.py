@@ -13,7 +13,7 @@ from grit.cli.console import out
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from grit.traces.trace import Trace
+    from grit.traces.trace import Fault, Trace
 
 __all__ = ["AskCommand", "run"]
 
@@ -101,7 +101,8 @@ def run(arguments: list[str]) -> int:
     answer = "none" if trace.answer is None else trace.answer
     out().print(f"\nanswer   {answer}{cut_off}", markup=False, soft_wrap=True)
     for fault in trace.faults:
-        out().print(f"fault    {fault.kind}: {fault.detail}", markup=False, soft_wrap=True)
+        said = f"fault    {fault.kind}{_where(trace, fault)}: {fault.detail}"
+        out().print(said, markup=False, soft_wrap=True)
     out().print(f"regions  {len(trace.mentions)}, drawn in {path}", markup=False, soft_wrap=True)
     return 0
 
@@ -121,6 +122,14 @@ def _check_output(path: Path) -> None:
             f"cannot write {path}: there is no folder {path.parent} that may be written to; name a "
             "file elsewhere with --output"
         )
+
+
+def _where(trace: Trace, fault: Fault) -> str:
+    """Of which region a fault speaks, by the number that it is drawn with."""
+    for number, mention in enumerate(trace.mentions, start=1):
+        if mention.span.start <= fault.span.start < mention.span.end:
+            return f" in region {number} {trace.text[mention.span.start : mention.span.end]}"
+    return ""
 
 
 def _coloured(trace: Trace) -> Text:

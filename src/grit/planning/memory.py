@@ -172,8 +172,8 @@ def _held(model: Dimensions, recipe: Recipe, load: Load, shares: Shares) -> Part
         return bound if load.num_pictures is None else min(bound, load.num_pictures * feature)
 
     kept = 0 if shares.tower_learns else store(feature)
-    # The reference keeps its own where the policy's change.
-    if has_copy and (shares.tower_learns or shares.merger_learns):
+    # The reference keeps its own where the policy's change; a frozen tower's are kept once.
+    if has_copy and shares.tower_learns:
         kept += store(copied)
     return Parts(
         weights=b * model.parameters + (4 * shares.trainable if lora is not None else 0),

@@ -27,6 +27,8 @@ class VisionFeatures:
             weights has its features kept, before the merger where that one has some.
         alone: Run each picture whose features are kept by itself. The last bits of a sum depend
             on what it is batched with; a run that was resumed asks in other batches.
+        tower: Whose tower, equal to this model's and frozen, is run in place of this model's. Its
+            features are kept once for both, before the mergers, which are each model's own.
     """
 
     def __init__(
@@ -35,9 +37,11 @@ class VisionFeatures:
         *,
         max_bytes: int = DEFAULT_BYTES,
         alone: bool = False,
+        tower: VisionFeatures | None = None,
     ) -> None:
         self._model = model
         self._alone = alone
+        self._tower = tower
         self._max_bytes = max_bytes
         self._kept: dict[int, tuple[Tensor, Tensor]] = {}
         self._bytes = 0
@@ -46,13 +50,32 @@ class VisionFeatures:
     def of(self, prompts: Sequence[PromptInputs]) -> list[Tensor]:
         """Features of each prompt's picture, each (image token, …)."""
         family, network = self._model.family, self._model.network
-        frozen = not any(weight.requires_grad for weight in family.tower_weights(network))
-        merges = frozen and any(
-            weight.requires_grad for each in family.mergers(network) for weight in each.parameters()
-        )
-        if merges != self._unmerged:
+        if self._tower is None:
+            frozen = not any(weight.requires_grad for weight in family.tower_weights(network))
+            merges = frozen and any(
+                weight.requires_grad
+                for each in family.mergers(network)
+                for weight in each.parameters()
+            )
+            features = self._found(prompts, frozen=frozen, unmerged=merges)
+        else:
+            merges = True
+            features = self._tower.before_mergers(prompts)
+        if merges:
+            features = dict(zip(features, family.merge(network, [*features.values()]), strict=True))
+        return [features[id(_pixels(prompt))] for prompt in prompts]
+
+    def before_mergers(self, prompts: Sequence[PromptInputs]) -> dict[int, Tensor]:
+        """What a frozen tower makes of each picture, by the id of the picture's pixels."""
+        return self._found(prompts, frozen=True, unmerged=True)
+
+    def _found(
+        self, prompts: Sequence[PromptInputs], *, frozen: bool, unmerged: bool
+    ) -> dict[int, Tensor]:
+        """Features of the prompts' pictures, kept or fresh."""
+        if unmerged != self._unmerged:
             # What was kept is of the other kind.
-            self._kept, self._bytes, self._unmerged = {}, 0, merges
+            self._kept, self._bytes, self._unmerged = {}, 0, unmerged
         # Prompts over one picture hold the same pixel tensor: the data module opens it once.
         pictures = {id(_pixels(prompt)): prompt for prompt in prompts}
         # What was kept while the tower was frozen is out of date once it learns.
@@ -65,9 +88,7 @@ class VisionFeatures:
                 features[key] = feature
                 if frozen:
                     self._keep(key, _pixels(prompt), feature)
-        if merges:
-            features = dict(zip(features, family.merge(network, [*features.values()]), strict=True))
-        return [features[id(_pixels(prompt))] for prompt in prompts]
+        return features
 
     def _run(self, prompts: list[PromptInputs], *, frozen: bool) -> list[Tensor]:
         batches = [[prompt] for prompt in prompts] if frozen and self._alone else [prompts]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from grit.errors import RunFolderError
@@ -13,17 +13,11 @@ __all__ = ["recipe_differences", "refuse_changed_recipe"]
 
 
 def recipe_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Say field by field what differs, as ``group.size: 4 -> 8``; empty when nothing does."""
-    before, after = _flat(old), _flat(new)
-    differences: list[str] = []
-    for name in [*before, *(name for name in after if name not in before)]:
-        if name not in after:
-            differences.append(f"{name}: {_plain(before[name])} -> (not set)")
-        elif name not in before:
-            differences.append(f"{name}: (not set) -> {_plain(after[name])}")
-        elif before[name] != after[name]:
-            differences.append(f"{name}: {_plain(before[name])} -> {_plain(after[name])}")
-    return differences
+    """Say field by field what differs, as ``group.size: 4 -> 8``; empty when nothing does.
+
+    A group of fields that only one of them has is said as a whole: ``lora: null -> {"rank": 2}``.
+    """
+    return list(_differences(old, new, ""))
 
 
 def refuse_changed_recipe(
@@ -55,17 +49,18 @@ def _is_within(name: str, group: str) -> bool:
     return name == group or name.startswith(f"{group}.")
 
 
-def _flat(recipe: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for key, value in recipe.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value:
-            fields.update(_flat(cast("Mapping[str, Any]", value), f"{name}."))
-        else:
-            # A tuple of a model and a list of its YAML are the same recipe.
-            fields[name] = json.loads(json.dumps(value, default=str))
-    return fields
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    for key in [*old, *(key for key in new if key not in old)]:
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            inner = cast("tuple[Mapping[str, Any], Mapping[str, Any]]", (before, after))
+            yield from _differences(*inner, f"{prefix}{key}.")
+            continue
+        said = [_plain(each[key]) if key in each else "(not set)" for each in (old, new)]
+        if said[0] != said[1]:
+            yield f"{prefix}{key}: {said[0]} -> {said[1]}"
 
 
 def _plain(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    """As JSON: a tuple of a model and a list of its YAML are the same recipe."""
+    return json.dumps(value, ensure_ascii=False, default=str)

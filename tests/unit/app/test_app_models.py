@@ -45,6 +45,43 @@ def test_policy_and_reference_share_the_features_of_a_frozen_tower(tiny_folder, 
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0.0)
 
 
+def test_a_frozen_tower_whose_merger_learns_runs_once_a_picture_for_both(
+    family_folder, monkeypatch
+):
+    config = ModelConfig(
+        path=str(family_folder), device="cpu", freeze_vision=True, freeze_merger=False
+    )
+    learner = load_learner(config, needs_reference=True)
+    model = learner.policy.model
+    pictures, plain = [], type(model.family).image_features
+
+    def counted(self, network, prompts):
+        pictures.extend(id(prompt.vision["pixel_values"]) for prompt in prompts)
+        return plain(self, network, prompts)
+
+    monkeypatch.setattr(type(model.family), "image_features", counted)
+    prompts = prompts_of(model)
+    owners, completions = completions_of(model)
+
+    def asked():
+        states = learner.policy.run_prompts(prompts)
+        own = learner.policy.logprobs(states, owners, completions, temperature=1.0)
+        (old,) = learner.reference.logprobs(prompts, [(owners, completions)], temperature=1.0)
+        return torch.cat(own), torch.cat(old)
+
+    with torch.no_grad():
+        one, before = asked()
+        for merger in model.family.mergers(model.network):
+            for weight in merger.parameters():
+                weight.mul_(1.5)
+        own, old = asked()
+    assert len(pictures) == len(set(pictures)) == len(prompts)
+    torch.testing.assert_close(one, before, atol=1e-5, rtol=0.0)
+    # The mergers are each one's own: the policy's have moved, and the reference has not.
+    torch.testing.assert_close(old, before, atol=1e-5, rtol=0.0)
+    assert (own - before).abs().max() > 1e-2
+
+
 def test_a_tower_that_learns_runs_each_time_and_its_reference_once(tiny_folder, runs):
     use_both(tiny_folder)
     assert sorted(runs) == [1, 1, 1, 3, 3]

@@ -256,7 +256,10 @@ def test_16_bit_weights_have_masters_in_the_checkpoint_and_resume_to_the_same_bi
     [
         ({"group": {"size": 3}}, "group.size: 2 -> 3"),
         ({"optimizer": {"lr": 0.5}}, "optimizer.lr: 0.001 -> 0.5"),
-        ({"model": {"lora": {"rank": 2}}}, "model.lora: null -> (not set)"),
+        (
+            {"model": {"lora": {"rank": 2}}},
+            'model.lora: null -> {"rank": 2, "alpha": 32.0, "targets": null}',
+        ),
         ({"model": {"freeze_vision": True}}, "model.freeze_vision: false -> true"),
     ],
 )

@@ -9,13 +9,14 @@ import pytest
 from PIL import Image
 
 from grit.app.ask import free_name
-from grit.cli.ask import _coloured
+from grit.cli.ask import _coloured, _where
 from grit.cli.figures import figures_table
 from grit.cli.main import main
 from grit.geometry.spaces import Frame
 from grit.records.comparison import FiguresFile
 from grit.records.rows import EvaluationSummary
 from grit.traces.parse import parse_trace
+from grit.traces.trace import FaultKind
 from tiny_qwen import painted
 
 SMALL = (
@@ -93,6 +94,13 @@ def test_boxes_in_the_printed_chain_have_colours_and_nothing_else_has():
 def test_a_chain_cannot_steer_the_terminal():
     shown = _coloured(parse_trace("\x1b[31mred\x07 \u202e[1, 2, 3, 4]\nnext", Frame((9, 9)))).plain
     assert shown == "�[31mred� �[1, 2, 3, 4]\nnext"
+
+
+def test_a_fault_of_a_box_says_which_region_it_is_in():
+    trace = parse_trace("<think> [1, 2, 30, 40] [9, 9, 3, 3] </think> 2", Frame((50, 50)))
+    said = {fault.kind: _where(trace, fault) for fault in trace.faults}
+    assert said.pop(FaultKind.BOX_INVERTED) == " in region 2 [9, 9, 3, 3]"
+    assert set(said.values()) == {""}, "what is missing is in no region"
 
 
 def test_eval_prints_a_table_with_n_and_intervals(here, tiny_folder, capsys):

@@ -189,13 +189,20 @@ def test_a_tuple_and_the_list_that_yaml_makes_of_it_do_not_differ():
     assert recipe_differences({"betas": [0.9, 0.99]}, {"betas": (0.9, 0.99)}) == []
 
 
+def test_a_group_of_fields_that_only_one_recipe_has_is_told_as_a_whole():
+    whole = {"model": {"path": "here", "lora": {"rank": 2, "alpha": 4.0}}}
+    none = {"model": {"path": "here", "lora": None}}
+    assert recipe_differences(none, whole) == ['model.lora: null -> {"rank": 2, "alpha": 4.0}']
+    assert recipe_differences(whole, none) == ['model.lora: {"rank": 2, "alpha": 4.0} -> null']
+
+
 def test_a_variant_that_changes_its_type_shows_all_its_fields():
-    old = {"schedule": {"type": "cosine", "floor": 0.1}}
-    new = {"schedule": None}
+    old = {"rollout": {"type": "local", "sequences_at_once": 8}}
+    new = {"rollout": {"type": "vllm", "eager": True}}
     assert recipe_differences(old, new) == [
-        'schedule.type: "cosine" -> (not set)',
-        "schedule.floor: 0.1 -> (not set)",
-        "schedule: (not set) -> null",
+        'rollout.type: "local" -> "vllm"',
+        "rollout.sequences_at_once: 8 -> (not set)",
+        "rollout.eager: (not set) -> true",
     ]
 
 

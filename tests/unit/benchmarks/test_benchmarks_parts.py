@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import logprobs
 import parse
@@ -16,6 +18,9 @@ from grit.cli.main import COMMANDS
 from grit.models.load import BUILTIN_FOLDER
 
 MODEL = ["--model", str(BUILTIN_FOLDER), "--prompt-tokens", "60", "--rounds", "1"]
+
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -99,3 +104,9 @@ def test_starting_grit_is_timed_and_what_it_imports_is_listed(rows_of):
     assert train["imports"] == ["pydantic", "tyro", "the recipe"]
     assert train["processor_seconds"] > 0
     assert startup.command_lines(list(COMMANDS))[0] == ("--help",)
+
+
+def test_make_bench_runs_scripts_that_are_there():
+    (parts,) = re.findall(r"^PARTS \?= (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(parts.split()) == {"startup", "parse", "logprobs", "vision", "rollout", "step"}
+    assert all((ROOT / "benchmarks" / f"{part}.py").is_file() for part in parts.split())

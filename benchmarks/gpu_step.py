@@ -106,7 +106,8 @@ def measure_all(chosen: argparse.Namespace, place: Path) -> list[dict[str, Any]]
             prompt_tokens=prompt_tokens,
             num_pictures=chosen.decoded_prompts,
             group_size=8,
-            **how,
+            # Otherwise ours would find its pictures' features from the round before.
+            **{**how, "freeze_vision": False},
         )
         rows.append(decode_row(workload, rounds=chosen.rounds))
     return rows

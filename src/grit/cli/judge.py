@@ -27,7 +27,11 @@ class Action:
     about: str
 
 
-ACTIONS: dict[str, Action] = {}
+ACTIONS = {
+    "calibrate": Action(
+        "grit.cli.judge_calibrate:run", "FILE [FLAGS]", "agreement with labels, or with the rules"
+    ),
+}
 
 
 def run(arguments: list[str]) -> int:

@@ -39,8 +39,8 @@ class PrepareCommand:
     """Folder to make: NAME.jsonl, manifest.json and, where there are any, images/ and rejected/."""
     images: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder of the pictures; left out, where their publisher puts them."""
-    boxes: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Second file: GQA's scene graphs, TallyQA's objects or instances, Visual-CoT's other form."""
+    boxes: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE")] = ()
+    """More files: GQA's scene graphs, TallyQA's objects or instances, Visual-CoT's other form."""
     split: str | None = None
     """Which file, where a folder holds several: a whole word of its name (dev, test, vsr)."""
     categories: tuple[str, ...] = ()
@@ -117,9 +117,9 @@ def _refuse(command: PrepareCommand) -> None:
         raise ConfigError(
             f"{command.name} is read from one path; --from names {len(command.sources)}"
         )
-    for flag, path in (("images", command.images), ("boxes", command.boxes)):
-        if path is not None and not path.exists():
-            raise ConfigError(f"--{flag} {path} is not there")
+    for path in command.boxes:
+        if not path.is_file():
+            raise ConfigError(f"--boxes {path} is no file")
     if command.images is not None and not command.images.is_dir():
         raise ConfigError(f"--images {command.images} is no folder")
 

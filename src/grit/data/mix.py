@@ -38,6 +38,13 @@ def prepare_mix(
     """
     folder = PreparedFolder(to)
     folder.refuse_taken(overwrite=overwrite)
+    try:
+        return _prepared(paths, folder, draw)
+    finally:
+        folder.drop_if_empty()
+
+
+def _prepared(paths: Sequence[Path], folder: PreparedFolder, draw: Draw) -> Prepared:
     files = [_file_of(path) for path in paths]
     samples: list[Sample] = []
     for file in files:

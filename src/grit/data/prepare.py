@@ -105,6 +105,13 @@ def prepare(order: Order, on_progress: Progress = _silent) -> Prepared:
     """
     folder = PreparedFolder(order.to)
     folder.refuse_taken(overwrite=order.overwrite)
+    try:
+        return _prepared(order, folder, on_progress)
+    finally:
+        folder.drop_if_empty()
+
+
+def _prepared(order: Order, folder: PreparedFolder, on_progress: Progress) -> Prepared:
     source = replace(order.source, pictures=folder.partial / "images")
     if order.draw.paper and order.name == "mme" and not source.categories:
         source = replace(source, categories=PAPER_CATEGORIES)
@@ -189,7 +196,7 @@ def _manifest(order: Order, reading: Reading, gathered: _Gathered) -> dict[str, 
             "path": str(source.path),
             "images": None if source.images is None else str(source.images),
             "split": source.split,
-            "boxes": None if source.boxes is None else str(source.boxes),
+            "boxes": [str(path) for path in source.boxes],
             "categories": list(source.categories),
         },
         "draw": {

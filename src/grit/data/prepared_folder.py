@@ -37,7 +37,8 @@ class PreparedFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.partial = path.absolute().parent / f".{path.name}.partial"
+        whole = path.absolute()
+        self.partial = whole.parent / f".{whole.name}.partial"
         """Where the folder grows until it is whole."""
 
     def refuse_taken(self, *, overwrite: bool) -> None:
@@ -47,6 +48,7 @@ class PreparedFolder:
             DataError: If a file or a folder with anything in it has the name.
         """
         if not self.path.exists() or self._is_failed():
+            self._make_partial()
             return
         if not self.path.is_dir():
             raise DataError(f"{self.path} is a file; name a folder with --to")
@@ -74,7 +76,7 @@ class PreparedFolder:
         Returns:
             The JSONL file, and the manifest with hashes.
         """
-        self.partial.mkdir(parents=True, exist_ok=True)
+        self._make_partial()
         file = self.partial / f"{name}.jsonl"
         write_samples(file, samples, overwrite=True)
         outputs = [file.name]
@@ -107,7 +109,7 @@ class PreparedFolder:
         Returns:
             Where the list is.
         """
-        self.partial.mkdir(parents=True, exist_ok=True)
+        self._make_partial()
         self._list_rejected(rejected)
         self._write_manifest(self._complete(manifest) | {"complete": False, "outputs": []})
         if self.path.exists() and any(self.path.iterdir()) and not self._is_failed():
@@ -115,6 +117,25 @@ class PreparedFolder:
         # Pictures that were decoded stay in the unfinished folder, for the next run.
         self._take_name([REJECTED, MANIFEST], set(), keep_rest=True)
         return self.path / REJECTED
+
+    def drop_if_empty(self) -> None:
+        """Leave no empty folder behind where nothing came of the work."""
+        if not any(path.is_file() for path in self.partial.rglob("*")):
+            shutil.rmtree(self.partial, ignore_errors=True)
+
+    def _make_partial(self) -> None:
+        """Make the unfinished folder, before hours of work find out that it cannot be made.
+
+        Raises:
+            DataError: If it cannot.
+        """
+        try:
+            self.partial.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise DataError(
+                f"cannot make {self.partial}: {reason}; name another folder with --to"
+            ) from error
 
     def _is_failed(self) -> bool:
         """Whether the folder is what ``write_failure`` leaves."""

@@ -49,14 +49,14 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_read(vsr, tmp_path):
         (["vrs", "--from", vsr, *to], "no reader is called vrs; known are grit-data, vsr"),
         (["vsr", "--from", vsr, vsr, *to], "read from one path; --from names 2"),
         (["vsr", "--from", vsr, *to, "--num", "0"], "--num 0 draws nothing"),
-        (["vsr", "--from", vsr, *to, "--images", vsr + "x"], "is not there"),
+        (["vsr", "--from", vsr, *to, "--boxes", vsr + "x"], "--boxes .*vsrx is no file"),
         (["vsr", "--from", vsr, *to, "--images", vsr + "/dev.jsonl"], "is no folder"),
     ]:
         with pytest.raises(ConfigError, match=message):
             run(["prepare", *words])
     with pytest.raises(DataError, match="5 samples were asked for, and there are 4"):
         run(["prepare", "vsr", "--from", vsr, *to, "--num", "5"])
-    assert not (tmp_path / "to").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["vsr"]
 
 
 def test_the_help_names_every_reader():

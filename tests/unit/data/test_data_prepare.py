@@ -77,6 +77,7 @@ def test_a_record_that_cannot_be_used_fails_and_is_listed_with_file_line_and_rea
     assert "--allow-rejected" in message
     to = source.parent / "to"
     assert listing(to) == ["manifest.json", "rejected/rejected.jsonl"]
+    assert sorted(path.name for path in source.parent.iterdir()) == ["from", "to"]
     first, second = map(json.loads, (to / "rejected/rejected.jsonl").read_text().splitlines())
     assert (first["file"], first["line"]) == (str(source / "dev.jsonl"), 4)
     assert first["record"] == VSR | {"label": 7}

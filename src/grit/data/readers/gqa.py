@@ -14,7 +14,7 @@ from typing import Any
 
 from grit.data.finding import FindingKind, shown
 from grit.data.readers.documents import document_records
-from grit.data.readers.layouts import known_records, one_file, records_of
+from grit.data.readers.layouts import known_records, one_file, only_file, records_of
 from grit.data.readers.reader import Fields, Reading, ReadRow, read_row
 from grit.data.readers.regions import clipped
 from grit.data.readers.values import as_object, xywh_box
@@ -52,7 +52,7 @@ class GqaReader:
         reading.files.append(file)
         records = known_records(self, file, records_of(file))
         split = file.stem.split("_")[0]
-        graph_file = source.boxes or _graphs_beside(file, split)
+        graph_file = only_file(source.boxes) or _graphs_beside(file, split)
         graphs = None
         if graph_file is not None:
             graphs = _read_graphs(graph_file, _pictures(file))

@@ -13,7 +13,7 @@ from grit.data.readers.reader import Reader, Source
 from grit.data.readers.values import as_object
 from grit.errors import DataError
 
-__all__ = ["TELLING_KEYS", "known_records", "layout_error", "one_file", "records_of"]
+__all__ = ["TELLING_KEYS", "known_records", "layout_error", "one_file", "only_file", "records_of"]
 
 TELLING_KEYS = {
     "vsr": frozenset({"image", "caption", "label", "relation"}),
@@ -83,6 +83,18 @@ def one_file(
     if not chosen:
         raise DataError(f"{path} has no file of the split {split}; it has {names}")
     raise DataError(f"{path} holds several: {names}; name one with --from, or --split")
+
+
+def only_file(paths: Sequence[Path]) -> Path | None:
+    """The one file of boxes that a reader takes; None where none is named.
+
+    Raises:
+        DataError: If there are several.
+    """
+    if len(paths) > 1:
+        names = ", ".join(map(str, paths))
+        raise DataError(f"one file of boxes is read here, and --boxes names {names}; name one")
+    return paths[0] if paths else None
 
 
 def records_of(path: Path) -> Iterator[Record]:

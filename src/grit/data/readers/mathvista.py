@@ -104,7 +104,7 @@ def _choices(fields: Fields) -> list[str]:
         return []
     items = as_list(value)
     if items and all(isinstance(item, str) for item in items):
-        return items
+        return [item.strip() for item in items]
     fields.fault(
         FindingKind.WRONG_TYPE, "choices is no list of texts", shown(value), "write each quoted"
     )

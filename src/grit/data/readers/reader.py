@@ -29,7 +29,7 @@ class Source:
         path: The publisher's file, or the folder that holds it.
         images: Folder of the pictures; None looks where the publisher puts them.
         split: Which part, where a folder holds several.
-        boxes: A second file that boxes come from (scene graphs, objects, instances).
+        boxes: Further files that boxes come from (scene graphs, objects, instances).
         categories: Parts of the set to read; empty reads all.
         pictures: Where pictures that are embedded in the file are written.
     """
@@ -37,7 +37,7 @@ class Source:
     path: Path
     images: Path | None = None
     split: str | None = None
-    boxes: Path | None = None
+    boxes: tuple[Path, ...] = ()
     categories: tuple[str, ...] = ()
     pictures: Path | None = None
 

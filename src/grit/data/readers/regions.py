@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from grit.errors import DataError
 from grit.geometry.box import Box
 from grit.geometry.overlap import union_area
 
-__all__ = ["Region", "Regions", "clipped", "picture_number", "read_regions", "singular"]
+__all__ = ["PictureKey", "Region", "Regions", "clipped", "picture_key", "read_regions", "singular"]
 
 _SAME = 0.7
 """Overlap from which two boxes of one name are one thing: Visual Genome boxes many things twice."""
@@ -39,6 +39,10 @@ _IRREGULAR = {
 }
 
 
+PictureKey = tuple[str, int]
+"""Whose picture it is, ``genome`` or ``coco``, and its number there: the two number alike."""
+
+
 @dataclass(frozen=True, slots=True)
 class Region:
     """One thing in a picture.
@@ -56,11 +60,11 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Regions:
-    """Regions by the number of their picture."""
+    """Regions by their picture."""
 
-    of_picture: dict[int, list[Region]]
+    of_picture: dict[PictureKey, list[Region]]
 
-    def named(self, picture: int, name: str) -> list[Region] | None:
+    def named(self, picture: PictureKey, name: str) -> list[Region] | None:
         """Regions of one name, singular or plural, each thing once; None for an unknown picture."""
         regions = self.of_picture.get(picture)
         if regions is None:
@@ -75,26 +79,37 @@ class Regions:
         return kept
 
 
-def read_regions(path: Path, wanted: Iterable[int] | None = None) -> Regions:
-    """Read Visual Genome's ``objects.json`` or COCO's ``instances_*.json``.
+def read_regions(paths: Iterable[Path], wanted: Collection[PictureKey]) -> Regions:
+    """Read Visual Genome's ``objects.json`` and COCO's ``instances_*.json``.
 
     Args:
-        path: The file.
-        wanted: Numbers of the pictures to keep; None keeps all.
+        paths: The files.
+        wanted: The pictures to keep.
 
     Raises:
-        DataError: If it is neither.
+        DataError: If a file is neither.
     """
-    numbers = None if wanted is None else set(wanted)
-    if starts_with(path) == "[":
-        return Regions(_genome(path, numbers))
-    return Regions(_coco(path, numbers))
+    found: dict[PictureKey, list[Region]] = {}
+    for path in paths:
+        source, read = ("genome", _genome) if starts_with(path) == "[" else ("coco", _coco)
+        numbers = {number for kind, number in wanted if kind == source}
+        found |= {(source, number): each for number, each in read(path, numbers).items()}
+    return Regions(found)
 
 
-def picture_number(name: str) -> int | None:
-    """The number in a picture's name: 2410408 of ``VG_100K_2/2410408.jpg``; None without one."""
+def picture_key(name: str) -> PictureKey | None:
+    """Whose picture a path names: 2410408 of Visual Genome for ``VG_100K_2/2410408.jpg``.
+
+    Returns:
+        None for a picture of neither.
+    """
     digits = re.search(r"([0-9]{1,12})$", Path(name).stem)
-    return int(digits[1]) if digits else None
+    if digits is None:
+        return None
+    if "VG_100K" in name:
+        return "genome", int(digits[1])
+    is_coco = "COCO_" in name or re.search(r"(train|val|test)201[0-9]/", name)
+    return ("coco", int(digits[1])) if is_coco else None
 
 
 def singular(name: str) -> str:
@@ -123,7 +138,7 @@ def clipped(box: Box, size: tuple[int, int] | None) -> Box | None:
     return None if inside.is_empty else inside
 
 
-def _genome(path: Path, wanted: set[int] | None) -> dict[int, list[Region]]:
+def _genome(path: Path, wanted: set[int]) -> dict[int, list[Region]]:
     """Visual Genome: a list of pictures, each with its objects; xywh."""
     found: dict[int, list[Region]] = {}
     for record in document_records(path):
@@ -135,7 +150,7 @@ def _genome(path: Path, wanted: set[int] | None) -> dict[int, list[Region]]:
                 f"{', '.join(picture) or 'none'}); known are [{{image_id, objects: [{{x, y, w, h, "
                 "names}]}] and COCO's {images, annotations, categories}"
             )
-        if wanted is None or number in wanted:
+        if number in wanted:
             found[number] = [
                 region
                 for thing in as_list(picture["objects"])
@@ -154,7 +169,7 @@ def _genome_object(thing: dict[str, Any]) -> list[Region]:
     return [] if inside is None else [Region(name.strip().casefold(), inside)]
 
 
-def _coco(path: Path, wanted: set[int] | None) -> dict[int, list[Region]]:
+def _coco(path: Path, wanted: set[int]) -> dict[int, list[Region]]:
     """COCO: pictures, categories and annotations in one object; xywh."""
     lists = document_lists(path, ("images", "annotations", "categories"))
     missing = [key for key in ("images", "annotations", "categories") if key not in lists]
@@ -170,9 +185,7 @@ def _coco(path: Path, wanted: set[int] | None) -> dict[int, list[Region]]:
         for each in rows["images"]
         if isinstance(number := each.get("id"), int)
     }
-    found: dict[int, list[Region]] = {
-        number: [] for number in sizes if wanted is None or number in wanted
-    }
+    found: dict[int, list[Region]] = {number: [] for number in sizes if number in wanted}
     for each in rows["annotations"]:
         number, name = each.get("image_id"), names.get(str(each.get("category_id")))
         box = xywh_box(each.get("bbox"))

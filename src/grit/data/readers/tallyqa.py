@@ -16,7 +16,7 @@ from typing import Any
 from grit.data.finding import FindingKind, shown
 from grit.data.readers.layouts import known_records, one_file, records_of
 from grit.data.readers.reader import Fields, Reading, ReadRow, read_row
-from grit.data.readers.regions import Regions, picture_number, read_regions
+from grit.data.readers.regions import PictureKey, Regions, picture_key, read_regions
 from grit.data.readers.values import as_object
 
 __all__ = ["TallyqaReader", "counted_name"]
@@ -40,24 +40,20 @@ class TallyqaReader:
         "train.json or test.json: a list of {image, question, answer, question_id, issimple, "
         "data_source}; images are VG_100K/…, VG_100K_2/…, train2014/…, val2014/…",
         "a folder with them; --split names one",
-        "--boxes: Visual Genome's objects.json or COCO's instances_*.json",
+        "--boxes: Visual Genome's objects.json, COCO's instances_*.json, or both",
     )
 
     def read(self, reading: Reading) -> Iterator[ReadRow]:
         """Every question in turn; see ``Reader.read``."""
         source = reading.source
-        file = one_file(
-            self,
-            source,
-            ("*.json",),
-        )
+        file = one_file(self, source, ("*.json",))
         reading.files.append(file)
         records = known_records(self, file, records_of(file))
         regions = None
-        if source.boxes is not None:
+        if source.boxes:
             pictures = (_picture(record.value) for record in records_of(file))
             regions = read_regions(source.boxes, {each for each in pictures if each is not None})
-            reading.files.append(source.boxes)
+            reading.files += source.boxes
         for record in records:
             fields = Fields(record)
             row = _row(fields, file.stem)
@@ -93,16 +89,16 @@ def _row(fields: Fields, split: str) -> dict[str, Any]:
 
 def _joined(row: dict[str, Any], regions: Regions, notes: Counter[str]) -> dict[str, Any]:
     """Boxes of the counted things, where their number is the answer; and why there are none."""
-    picture, name = picture_number(row["image"]), counted_name(row["question"])
+    picture, name = picture_key(row["image"]), counted_name(row["question"])
     if name is None:
         notes["no boxes: the question names nothing that is counted"] += 1
         return {}
     # "black and white cows" or "dogs": the whole name first, then its last word.
     named = regions.named(picture, name) if picture is not None else None
-    if named is None:
+    if named is None or picture is None:
         notes["no boxes: the picture is not in the file of boxes"] += 1
         return {}
-    named = named or regions.named(picture or 0, name.split()[-1]) or []
+    named = named or regions.named(picture, name.split()[-1]) or []
     if any(region.is_crowd for region in named):
         notes["no boxes: a crowd that is not told apart"] += 1
         return {}
@@ -116,6 +112,6 @@ def _joined(row: dict[str, Any], regions: Regions, notes: Counter[str]) -> dict[
     }
 
 
-def _picture(value: object) -> int | None:
+def _picture(value: object) -> PictureKey | None:
     image = as_object(value).get("image")
-    return picture_number(image) if isinstance(image, str) else None
+    return picture_key(image) if isinstance(image, str) else None

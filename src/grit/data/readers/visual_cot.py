@@ -16,7 +16,7 @@ from typing import Any
 
 from grit.data.finding import FindingKind, shown
 from grit.data.readers.documents import document_records, line_records
-from grit.data.readers.layouts import known_records, layout_error, one_file, records_of
+from grit.data.readers.layouts import known_records, layout_error, one_file, only_file, records_of
 from grit.data.readers.reader import Fields, Reading, ReadRow, read_row
 from grit.data.readers.values import as_list, as_object, four_numbers
 
@@ -60,16 +60,17 @@ class VisualCotReader:
         reading.files.append(file)
         first = next(iter(records_of(file)), None)
         keys = as_object(first.value).keys() if first else set[str]()
+        other = only_file(source.boxes)
         if "conversations" in keys:
             known_rows = known_records(self, file, document_records(file))
-            details = _by_question(source.boxes, _DETECTION_KEYS, self, reading)
+            details = _by_question(other, _DETECTION_KEYS, self, reading)
             for record in known_rows:
                 fields = Fields(record)
                 row = _conversation(fields, details)
                 yield read_row(record, row, source.images, findings=fields.findings)
         elif keys >= _DETECTION_KEYS:
-            answers = _by_question(source.boxes, frozenset({"conversations"}), self, reading)
-            if source.boxes is None:
+            answers = _by_question(other, frozenset({"conversations"}), self, reading)
+            if not source.boxes:
                 reading.templates["question"] = DETECTION_QUESTION
             for record in known_records(self, file, line_records(file), _DETECTION_KEYS):
                 fields = Fields(record)

@@ -9,13 +9,13 @@ import csv
 import hashlib
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
-from grit.data.finding import FindingKind, shown
+from grit.data.finding import Finding, FindingKind, shown
 from grit.data.readers.documents import Record
 from grit.data.readers.layouts import layout_error, one_file
 from grit.data.readers.mathvista import lettered
@@ -60,12 +60,14 @@ class VlmevalkitReader:
         for record in self._records(file):
             fields = Fields(record)
             row = _row(fields, file.stem)
-            if "image" in fields.values:
+            if record.findings:
+                row["image"] = ""
+            elif "image" in fields.values:
                 row["image"] = pictures.of(fields)
             else:
                 row["image"] = fields.text("image_path")
             slim = {key: value for key, value in fields.values.items() if key != "image"}
-            record = Record(record.file, record.line, record.share, slim, record.key)
+            record = replace(record, value=slim)
             yield read_row(record, row, source.images, findings=fields.findings)
 
     def _records(self, file: Path) -> Iterator[Record]:
@@ -82,10 +84,17 @@ class VlmevalkitReader:
                     raise layout_error(self, file, found)
                 line = table.line_num + 1
                 for cells in table:
-                    value = {
+                    findings: tuple[Finding, ...] = ()
+                    if len(cells) != len(heading):
+                        problem = f"the row has {len(cells)} columns of {len(heading)}"
+                        fix = "download the file again"
+                        kind, value = FindingKind.MALFORMED_ROW, shown(cells[:1])
+                        findings = (Finding(file, line, kind, problem, value, fix),)
+                    values = {
                         key: cell for key, cell in zip(heading, cells, strict=False) if cell != ""
                     }
-                    yield Record(file, line, min(1.0, raw.tell() / size), value)
+                    share = min(1.0, raw.tell() / size)
+                    yield Record(file, line, share, values, findings=findings)
                     line = table.line_num + 1
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise DataError(f"cannot read {file}: {error}; download the file again") from error

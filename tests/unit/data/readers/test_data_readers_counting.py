@@ -3,7 +3,7 @@
 import pytest
 from reading import faults_of, read, samples_of, write_json
 
-from grit.data.readers.regions import picture_number, read_regions, singular
+from grit.data.readers.regions import picture_key, read_regions, singular
 from grit.data.readers.tallyqa import counted_name
 from grit.errors import DataError
 from grit.geometry.box import Box
@@ -46,7 +46,7 @@ def test_boxes_of_visual_genome_are_joined_where_their_number_is_the_answer(tmp_
     file = write_json(tmp_path / "test.json", [ROW, ROW | {"question_id": 2, "answer": 3}])
     bus = {"object_id": 9, "x": 0, "y": 0, "w": 300, "h": 200, "names": ["bus"]}
     objects = write_json(tmp_path / "objects.json", genome(light(40), light(200), bus))
-    rows, reading = read("tallyqa", file, boxes=objects)
+    rows, reading = read("tallyqa", file, boxes=(objects,))
     assert rows[0].sample.boxes == (Box(40, 20, 70, 30), Box(200, 20, 230, 30))
     assert rows[0].sample.extra["objects"] == ["headlight", "headlight"]
     assert rows[1].sample.boxes is None
@@ -60,7 +60,7 @@ def test_boxes_of_visual_genome_are_joined_where_their_number_is_the_answer(tmp_
 def test_a_thing_that_is_boxed_twice_counts_once(tmp_path):
     file = write_json(tmp_path / "test.json", [ROW])
     objects = genome(light(40), light(41), light(200))
-    (row,) = read("tallyqa", file, boxes=write_json(tmp_path / "objects.json", objects))[0]
+    (row,) = read("tallyqa", file, boxes=(write_json(tmp_path / "objects.json", objects),))[0]
     assert [box.x1 for box in row.sample.boxes] == [40, 200]
 
 
@@ -77,7 +77,7 @@ def test_boxes_of_coco_are_xywh_and_a_crowd_counts_nothing(tmp_path):
         ],
     }
     boxes = write_json(tmp_path / "instances.json", instances, indent=1)
-    rows, reading = read("tallyqa", file, boxes=boxes)
+    rows, reading = read("tallyqa", file, boxes=(boxes,))
     # 10 + 95 passes the border at 100 and is cut off there.
     assert rows[0].sample.boxes == (Box(10, 20, 100, 50),)
     assert rows[1].sample.boxes is None
@@ -89,7 +89,7 @@ def test_none_of_a_thing_is_an_empty_list_and_an_unknown_picture_is_none(tmp_pat
     elsewhere = ROW | {"image": "VG_100K/1.jpg", "question_id": 3}
     file = write_json(tmp_path / "test.json", [none, elsewhere])
     rows, reading = read(
-        "tallyqa", file, boxes=write_json(tmp_path / "objects.json", genome(light(4)))
+        "tallyqa", file, boxes=(write_json(tmp_path / "objects.json", genome(light(4))),)
     )
     assert [row.sample.boxes for row in rows] == [(), None]
     assert reading.notes["no boxes: the picture is not in the file of boxes"] == 1
@@ -128,10 +128,30 @@ def test_nouns_in_the_singular(plural, one):
     assert singular(plural) == one
 
 
-def test_the_number_in_a_name():
-    assert picture_number("train2014/COCO_train2014_000000000042.jpg") == 42
-    assert picture_number("VG_100K/5.jpg") == 5
-    assert picture_number("photo.jpg") is None
+def test_whose_picture_a_name_names():
+    assert picture_key("train2014/COCO_train2014_000000000042.jpg") == ("coco", 42)
+    assert picture_key("VG_100K/5.jpg") == ("genome", 5)
+    assert picture_key("photos/5.jpg") is None
+    assert picture_key("VG_100K/photo.jpg") is None
+
+
+def test_pictures_of_two_sets_with_one_number_are_not_taken_for_each_other(tmp_path):
+    coco = ROW | {"image": "val2014/COCO_val2014_000002410408.jpg", "question_id": 1}
+    file = write_json(tmp_path / "test.json", [ROW, coco])
+    objects = write_json(tmp_path / "objects.json", genome(light(40), light(200)))
+    instances = {
+        "images": [{"id": 2410408}],
+        "categories": [{"id": 3, "name": "headlight"}],
+        "annotations": [
+            {"image_id": 2410408, "category_id": 3, "bbox": [x, 1, 5, 5]} for x in (7, 90)
+        ],
+    }
+    boxes = (objects, write_json(tmp_path / "instances.json", instances))
+    rows, reading = read("tallyqa", file, boxes=boxes)
+    assert [row.sample.boxes[0].x1 for row in rows] == [40, 7]
+    rows, _ = read("tallyqa", file, boxes=(objects,))
+    assert [row.sample.boxes is None for row in rows] == [False, True]
+    assert reading.files == [file, *boxes]
 
 
 def test_an_answer_that_is_no_count_is_a_fault_on_its_line(tmp_path):
@@ -147,4 +167,4 @@ def test_boxes_in_another_layout_are_refused_with_those_that_are_known(tmp_path)
     for value in ([{"image": 3}], {"pictures": []}):
         path = write_json(tmp_path / "boxes.json", value)
         with pytest.raises(DataError, match=r"Visual Genome's objects\.json.*COCO"):
-            read_regions(path)
+            read_regions((path,), ())

@@ -57,9 +57,9 @@ def test_the_padded_boxes_of_visual_cot_are_the_pixel_boxes_of_the_same_row(part
 def test_either_form_of_visual_cot_takes_what_it_lacks_from_the_other():
     folder = REAL / "visual-cot"
     benchmark, detection = folder / "benchmark_gqa.json", folder / "benchmark_det/gqa.jsonl"
-    (one, *_) = samples_of("visual-cot", benchmark, boxes=detection)
+    (one, *_) = samples_of("visual-cot", benchmark, boxes=(detection,))
     assert (one.image_size, one.boxes) == ((391, 500), (Box(217, 343, 242, 393),))
-    (other, *_) = samples_of("visual-cot", detection, boxes=benchmark)
+    (other, *_) = samples_of("visual-cot", detection, boxes=(benchmark,))
     assert (other.question, other.answer) == ("What are the tree branches in front of?", "window")
 
 
@@ -68,7 +68,7 @@ def test_a_wrong_size_shows_in_the_two_boxes_of_a_benchmark_row(tmp_path):
     wrong = [json.loads(row) | {"width": 800} for row in rows]
     (tmp_path / "det.jsonl").write_text("".join(json.dumps(row) + "\n" for row in wrong))
     rows, _ = read(
-        "visual-cot", REAL / "visual-cot/benchmark_gqa.json", boxes=tmp_path / "det.jsonl"
+        "visual-cot", REAL / "visual-cot/benchmark_gqa.json", boxes=(tmp_path / "det.jsonl",)
     )
     (finding,) = rows[0].findings
     assert "two boxes are" in finding.problem

@@ -59,6 +59,7 @@ def test_what_cannot_be_used_is_a_fault_on_its_line(tmp_path):
         (1, "7", "No such row?", "", "", "", "yes", ""),
         (2, encoded("red"), "Which?", "", "blue", "red", "D", ""),
         (3, str([encoded("red"), encoded("blue")]), "Two?", "", "", "", "yes", ""),
+        (4, encoded("red"), "Cut short?"),
     )
     found = faults_of("vlmevalkit", path, pictures=tmp_path / "to")
     assert [(line, text.partition(" (")[0]) for line, text in found] == [
@@ -66,6 +67,7 @@ def test_what_cannot_be_used_is_a_fault_on_its_line(tmp_path):
         (4, "no earlier row has the picture"),
         (5, "the answer is none of the choices"),
         (6, "the row has 2 pictures; exactly one is read"),
+        (7, "the row has 3 columns of 8"),
     ]
 
 

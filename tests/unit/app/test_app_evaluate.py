@@ -90,16 +90,17 @@ def test_figures_are_of_the_samples_that_are_asked_for_and_no_others(folder, tin
     assert folder.read_evaluation_table().rows == tuple(again)
 
 
-def test_an_evaluation_that_was_killed_goes_on_behind_its_torn_line(
-    folder, tiny_model, samples, asked_ids
+@pytest.mark.parametrize("kept", [0, 1, 6, 9])
+def test_an_evaluation_that_was_killed_at_any_row_goes_on_behind_its_torn_line(
+    folder, tiny_model, samples, asked_ids, kept
 ):
     whole = evaluated(folder, tiny_model, samples)
     file = folder.evaluation("base", "cot")
     lines = file.read_bytes().splitlines(keepends=True)
-    file.write_bytes(b"".join(lines[:6]) + lines[6][:50])
+    file.write_bytes(b"".join(lines[:kept]) + lines[kept][:50])
     asked_ids.clear()
     assert evaluated(folder, tiny_model, samples) == whole
-    assert asked_ids == [[s.id for s in samples[6:]]]
+    assert [each for call in asked_ids for each in call] == [s.id for s in samples[kept:]]
     assert file.read_bytes() == b"".join(lines)
 
 

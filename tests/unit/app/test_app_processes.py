@@ -12,10 +12,11 @@ import time
 import pytest
 import torch
 import yaml
-from small_runs import records, run, small_recipe, weights, write_triplets
+from small_runs import Watching, records, run, small_recipe, weights, write_triplets
 
 from grit.app.evaluate_models import evaluate_source
 from grit.app.processes import refuse_different_weights, refuse_idle_processes
+from grit.app.sft import fine_tune
 from grit.cli.demo import no_bar
 from grit.config.evaluation import EvaluationConfig
 from grit.config.model import ModelConfig
@@ -172,6 +173,19 @@ def test_two_processes_evaluate_as_one_does(together, place):
     assert len(one) == 3
     assert one == two
     assert RunFolder(place / "eval-two").read_evaluation_table().rows == tuple(summaries)
+
+
+def test_two_processes_learn_by_sft_as_one_does(recipe_for, place):
+    sft = {"sft": {"samples_per_step": 3}, "training": {"steps": 2, "validate_every": 2}}
+    for name in ("sft-alone", "sft-together"):
+        recipe = recipe_for(name, **sft)
+        if name == "sft-alone":
+            fine_tune(recipe, Watching())
+            continue
+        train = command(recipe)
+        found = ended(several(place, [*train[:2], "sft", *train[3:]]))
+        assert [code for code, _ in found] == [0, 0], found
+    assert_same_run(place / "sft-alone", place / "sft-together")
 
 
 def test_a_run_that_lost_a_process_leaves_a_checkpoint_and_one_process_ends_it_alike(

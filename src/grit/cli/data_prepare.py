@@ -15,8 +15,9 @@ import tyro
 
 from grit.cli.console import err, out
 from grit.data.mix import MIX, prepare_mix
-from grit.data.prepare import Order, Prepared, Progress, prepare
+from grit.data.prepare import Order, Prepared, prepare
 from grit.data.readers.catalogue import READERS
+from grit.data.readers.documents import Progress
 from grit.data.readers.reader import Source
 from grit.data.sampling import Draw
 from grit.errors import ConfigError
@@ -149,14 +150,16 @@ class _Lines:
     """Progress as plain lines, at most one in ten seconds."""
 
     def __init__(self) -> None:
-        self._begun: dict[str, float] = {}
-        self._written = time.monotonic()
+        self._stage = ""
+        self._begun = self._written = time.monotonic()
 
     def show(self, stage: str, share: float) -> None:
         """Write a line where one is due."""
         now = time.monotonic()
-        elapsed = now - self._begun.setdefault(stage, now)
-        if now - self._written > _SECONDS_BETWEEN_LINES and 0 < share < 1:
+        if stage != self._stage:
+            self._stage, self._begun = stage, now
+        elapsed = now - self._begun
+        if now - self._written > _SECONDS_BETWEEN_LINES and 0.01 < share < 1:
             self._written = now
             left = elapsed / share * (1 - share)
             print(f"{stage} {share:.0%}, left {left:.0f} s", file=sys.stderr, flush=True)

@@ -15,7 +15,6 @@ Where records cannot be used and may not be left out, the folder has the last tw
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,15 +23,13 @@ from grit.data.finding import Finding, FindingKind, error_of, shown
 from grit.data.prepared_folder import PreparedFolder
 from grit.data.prepared_pictures import PictureCheck, copied
 from grit.data.readers.catalogue import READERS
+from grit.data.readers.documents import Progress, silent
 from grit.data.readers.reader import Reading, ReadRow, Source
 from grit.data.sample import Sample
 from grit.data.sampling import PAPER_CATEGORIES, Draw, drawn
 from grit.errors import DataError
 
-__all__ = ["Order", "Prepared", "Progress", "prepare"]
-
-Progress = Callable[[str, float], None]
-"""Told of each stage by name, and how much of it is done, 0 to 1."""
+__all__ = ["Order", "Prepared", "prepare"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +83,7 @@ class _Gathered:
     num_missing: int = 0
 
 
-def _silent(stage: str, share: float) -> None:
-    """Show nothing."""
-
-
-def prepare(order: Order, on_progress: Progress = _silent) -> Prepared:
+def prepare(order: Order, on_progress: Progress = silent) -> Prepared:
     """Read a benchmark and write it as our JSONL.
 
     Args:
@@ -115,7 +108,7 @@ def _prepared(order: Order, folder: PreparedFolder, on_progress: Progress) -> Pr
     source = replace(order.source, pictures=folder.partial / "images")
     if order.draw.paper and order.name == "mme" and not source.categories:
         source = replace(source, categories=PAPER_CATEGORIES)
-    reading = Reading(source)
+    reading = Reading(source, on_progress=on_progress)
     gathered = _read(order, reading, on_progress)
     _see_to_pictures(order, gathered, folder, on_progress)
     manifest = _manifest(order, reading, gathered)
@@ -154,7 +147,8 @@ def _read(order: Order, reading: Reading, on_progress: Progress) -> _Gathered:
                 found = Finding(row.file, row.line, kind, problem, value, fix)
                 gathered.rejected.append(replace(row, findings=(found,)))
             else:
-                gathered.kept.append((row.sample, row))
+                # Of a million records, only what is rejected is kept whole.
+                gathered.kept.append((row.sample, replace(row, record=None)))
         if gathered.num_read % 500 == 0:
             on_progress("Reading", row.share)
     on_progress("Reading", 1.0)
@@ -178,7 +172,8 @@ def _see_to_pictures(
         else:
             seen, findings = check.seen(sample, row)
             if findings:
-                gathered.rejected.append(replace(row, findings=findings))
+                record = {"id": sample.id, "question": sample.question, "image": row.image_name}
+                gathered.rejected.append(replace(row, findings=findings, record=record))
             else:
                 kept.append((seen, row))
         if number % 50 == 0 or number == len(gathered.kept):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,14 +18,20 @@ from grit.data.jsonl import scan_objects
 from grit.errors import DataError
 
 __all__ = [
+    "Progress",
     "Record",
     "count_lines",
     "document_lists",
     "document_records",
     "line_records",
     "read_text",
+    "silent",
     "starts_with",
+    "told",
 ]
+
+Progress = Callable[[str, float], None]
+"""Told of each stage by name, and how much of it is done, 0 to 1."""
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 
@@ -119,6 +125,19 @@ def document_records(path: Path) -> Iterator[Record]:
     walker = _Walker(path, read_text(path))
     yield from walker.items()
     walker.end()
+
+
+def silent(stage: str, share: float) -> None:
+    """Show no progress."""
+
+
+def told(records: Iterable[Record], stage: str, on_progress: Progress) -> Iterator[Record]:
+    """The records as they come, with word of how far they are now and then."""
+    for number, record in enumerate(records):
+        if number % 500 == 0:
+            on_progress(stage, record.share)
+        yield record
+    on_progress(stage, 1.0)
 
 
 def document_lists(path: Path, names: Collection[str]) -> dict[str, list[Record]]:

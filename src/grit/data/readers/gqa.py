@@ -7,13 +7,13 @@ answer and in the full answer.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from grit.data.finding import FindingKind, shown
-from grit.data.readers.documents import document_records
+from grit.data.readers.documents import Progress, Record, document_records, told
 from grit.data.readers.layouts import known_records, one_file, only_file, records_of
 from grit.data.readers.reader import Fields, Reading, ReadRow, read_row
 from grit.data.readers.regions import clipped
@@ -23,6 +23,7 @@ from grit.geometry.box import Box
 
 __all__ = ["GqaReader"]
 
+_OBJECT_KEYS = ("name", "x", "y", "w", "h")
 _PARTS = ("question", "answer", "fullAnswer")
 
 
@@ -55,7 +56,8 @@ class GqaReader:
         graph_file = only_file(source.boxes) or _graphs_beside(file, split)
         graphs = None
         if graph_file is not None:
-            graphs = _read_graphs(graph_file, _pictures(file))
+            asked = _pictures(told(records_of(file), "Questions", reading.on_progress))
+            graphs = _read_graphs(graph_file, asked, reading.on_progress)
             reading.files.append(graph_file)
         for record in records:
             fields = Fields(record)
@@ -67,12 +69,9 @@ class GqaReader:
             yield read_row(record, row, source.images, findings=fields.findings)
 
 
-def _pictures(file: Path) -> set[str]:
+def _pictures(records: Iterable[Record]) -> set[str]:
     """Pictures that are asked about: the graphs of all others are not kept."""
-    asked: set[str] = set()
-    for record in records_of(file):
-        asked.add(str(as_object(record.value).get("imageId")))
-    return asked
+    return {str(as_object(record.value).get("imageId")) for record in records}
 
 
 def _graphs_beside(file: Path, split: str) -> Path | None:
@@ -82,9 +81,10 @@ def _graphs_beside(file: Path, split: str) -> Path | None:
     return next((place / name for place in places if (place / name).is_file()), None)
 
 
-def _read_graphs(path: Path, wanted: set[str]) -> dict[str, dict[str, Any]]:
+def _read_graphs(path: Path, wanted: set[str], on_progress: Progress) -> dict[str, dict[str, Any]]:
+    """Sizes, names and boxes of the wanted pictures' graphs."""
     graphs: dict[str, dict[str, Any]] = {}
-    for record in document_records(path):
+    for record in told(document_records(path), "Scene graphs", on_progress):
         graph = as_object(record.value)
         if not isinstance(graph.get("objects"), dict):
             raise DataError(
@@ -92,7 +92,15 @@ def _read_graphs(path: Path, wanted: set[str]) -> dict[str, dict[str, Any]]:
                 "known is {imageId: {width, height, objects: {id: {name, x, y, w, h}}}}"
             )
         if record.key in wanted:
-            graphs[record.key] = graph
+            things = as_object(graph["objects"])
+            graphs[record.key] = {
+                **{key: graph.get(key) for key in ("width", "height")},
+                # Attributes and relations would fill the memory.
+                "objects": {
+                    number: {key: as_object(things[number]).get(key) for key in _OBJECT_KEYS}
+                    for number in things
+                },
+            }
     return graphs
 
 

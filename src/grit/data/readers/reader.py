@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from grit.data.finding import Finding, FindingKind, shown
-from grit.data.readers.documents import Record
+from grit.data.readers.documents import Progress, Record, silent
 from grit.data.readers.values import as_object
 from grit.data.rows import RowReader
 from grit.data.sample import Sample
@@ -51,12 +51,14 @@ class Reading:
         files: Every file that rows or boxes came from.
         notes: How often something happened that is no fault (``no object of that name``).
         templates: Sentences that questions were made with, by name.
+        on_progress: Told how far a pass over a further file is.
     """
 
     source: Source
     files: list[Path] = field(default_factory=list[Path])
     notes: Counter[str] = field(default_factory=Counter[str])
     templates: dict[str, str] = field(default_factory=dict[str, str])
+    on_progress: Progress = silent
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grit.data.readers.documents import document_lists, document_records, starts_with
+from grit.data.readers.documents import (
+    Progress,
+    document_lists,
+    document_records,
+    silent,
+    starts_with,
+    told,
+)
 from grit.data.readers.values import as_list, as_object, xywh_box
 from grit.errors import DataError
 from grit.geometry.box import Box
@@ -79,12 +86,15 @@ class Regions:
         return kept
 
 
-def read_regions(paths: Iterable[Path], wanted: Collection[PictureKey]) -> Regions:
+def read_regions(
+    paths: Iterable[Path], wanted: Collection[PictureKey], on_progress: Progress = silent
+) -> Regions:
     """Read Visual Genome's ``objects.json`` and COCO's ``instances_*.json``.
 
     Args:
         paths: The files.
         wanted: The pictures to keep.
+        on_progress: Told how far the reading is.
 
     Raises:
         DataError: If a file is neither.
@@ -93,7 +103,9 @@ def read_regions(paths: Iterable[Path], wanted: Collection[PictureKey]) -> Regio
     for path in paths:
         source, read = ("genome", _genome) if starts_with(path) == "[" else ("coco", _coco)
         numbers = {number for kind, number in wanted if kind == source}
-        found |= {(source, number): each for number, each in read(path, numbers).items()}
+        found |= {
+            (source, number): each for number, each in read(path, numbers, on_progress).items()
+        }
     return Regions(found)
 
 
@@ -138,10 +150,10 @@ def clipped(box: Box, size: tuple[int, int] | None) -> Box | None:
     return None if inside.is_empty else inside
 
 
-def _genome(path: Path, wanted: set[int]) -> dict[int, list[Region]]:
+def _genome(path: Path, wanted: set[int], on_progress: Progress) -> dict[int, list[Region]]:
     """Visual Genome: a list of pictures, each with its objects; xywh."""
     found: dict[int, list[Region]] = {}
-    for record in document_records(path):
+    for record in told(document_records(path), "Objects", on_progress):
         picture = as_object(record.value)
         number = picture.get("image_id", picture.get("id"))
         if not isinstance(number, int) or not isinstance(picture.get("objects"), list):
@@ -169,8 +181,9 @@ def _genome_object(thing: dict[str, Any]) -> list[Region]:
     return [] if inside is None else [Region(name.strip().casefold(), inside)]
 
 
-def _coco(path: Path, wanted: set[int]) -> dict[int, list[Region]]:
+def _coco(path: Path, wanted: set[int], on_progress: Progress) -> dict[int, list[Region]]:
     """COCO: pictures, categories and annotations in one object; xywh."""
+    on_progress("Instances", 0.0)
     lists = document_lists(path, ("images", "annotations", "categories"))
     missing = [key for key in ("images", "annotations", "categories") if key not in lists]
     if missing:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grit.data.finding import FindingKind, shown
+from grit.data.readers.documents import told
 from grit.data.readers.layouts import known_records, one_file, records_of
 from grit.data.readers.reader import Fields, Reading, ReadRow, read_row
 from grit.data.readers.regions import PictureKey, Regions, picture_key, read_regions
@@ -51,8 +52,9 @@ class TallyqaReader:
         records = known_records(self, file, records_of(file))
         regions = None
         if source.boxes:
-            pictures = (_picture(record.value) for record in records_of(file))
-            regions = read_regions(source.boxes, {each for each in pictures if each is not None})
+            asked = told(records_of(file), "Questions", reading.on_progress)
+            wanted = {each for r in asked if (each := _picture(r.value)) is not None}
+            regions = read_regions(source.boxes, wanted, reading.on_progress)
             reading.files += source.boxes
         for record in records:
             fields = Fields(record)

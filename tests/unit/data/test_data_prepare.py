@@ -118,6 +118,15 @@ def test_missing_pictures_fail_unless_every_row_is_to_be_written(source, tmp_pat
     assert len(read_samples(tmp_path / "to/vsr.jsonl", must_exist=True)) == 4
 
 
+def test_a_missing_picture_is_expected_in_the_folder_that_was_named(source, tmp_path):
+    (tmp_path / "later").mkdir()
+    elsewhere = Source(source, images=tmp_path / "later")
+    made = prepare(Order("vsr", elsewhere, tmp_path / "to", allow_missing_images=True))
+    assert made.manifest["records"]["missing_images"] == 3
+    (sample, *_) = read_samples(made.file)
+    assert sample.image == tmp_path / "later/a.png"
+
+
 def test_a_broken_picture_is_rejected_whatever_is_allowed(source):
     (source / "a.png").write_bytes(b"no picture")
     with pytest.raises(DataError, match="is no picture that can be read"):

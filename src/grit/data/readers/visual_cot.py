@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from grit.data.finding import FindingKind, shown
+from grit.data.pictures import picture_size
 from grit.data.readers.documents import document_records, line_records
 from grit.data.readers.layouts import known_records, layout_error, one_file, only_file, records_of
 from grit.data.readers.reader import Fields, Reading, ReadRow, read_row
 from grit.data.readers.values import as_list, as_object, four_numbers
+from grit.errors import PictureError
 
 __all__ = ["DETECTION_QUESTION", "VisualCotReader", "unpadded"]
 
@@ -66,7 +68,7 @@ class VisualCotReader:
             details = _by_question(other, _DETECTION_KEYS, self, reading)
             for record in known_rows:
                 fields = Fields(record)
-                row = _conversation(fields, details)
+                row = _conversation(fields, details, source.images or file.parent)
                 yield read_row(record, row, source.images, findings=fields.findings)
         elif keys >= _DETECTION_KEYS:
             answers = _by_question(other, frozenset({"conversations"}), self, reading)
@@ -116,7 +118,9 @@ def _by_question(
     return rows
 
 
-def _conversation(fields: Fields, details: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _conversation(
+    fields: Fields, details: dict[str, dict[str, Any]], images: Path
+) -> dict[str, Any]:
     """A benchmark row: question, padded box, answer, and the box behind ``###``."""
     turns = _turns(fields)
     name, pixels = _image_and_box(fields)
@@ -143,9 +147,18 @@ def _conversation(fields: Fields, details: dict[str, dict[str, Any]]) -> dict[st
         row["width"], row["height"] = size
     if len(turns) == 4:
         row |= {"question": _plain(turns[0]), "answer": turns[3].strip()}
+        size = size or _size_of(images / name)
         if size is not None and pixels:
             _compare(fields, turns[1], pixels, size)
     return row
+
+
+def _size_of(image: Path) -> tuple[int, int] | None:
+    """The picture's size, where it is there; a broken one is reported when pictures are seen to."""
+    try:
+        return picture_size(image) if image.is_file() else None
+    except PictureError:
+        return None
 
 
 def _turns(fields: Fields) -> list[str]:

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 
 import pytest
+from PIL import Image
 from reading import REAL, needs_real_data, read, samples_of
 
 from grit.data.readers.visual_cot import unpadded
@@ -73,6 +74,18 @@ def test_a_wrong_size_shows_in_the_two_boxes_of_a_benchmark_row(tmp_path):
     (finding,) = rows[0].findings
     assert "two boxes are" in finding.problem
     assert rows[0].sample is None
+
+
+def test_a_picture_of_another_size_shows_in_them_too(tmp_path):
+    # The first row's picture has 391×500 pixels.
+    (tmp_path / "cot/gqa").mkdir(parents=True)
+    Image.new("1", (500, 391)).save(tmp_path / "cot/gqa/2316539.jpg")
+    file = REAL / "visual-cot/benchmark_gqa.json"
+    wrong, *others = read("visual-cot", file, images=tmp_path)[0]
+    assert "two boxes are" in wrong.findings[0].problem
+    assert all(row.findings == () for row in others)
+    Image.new("1", (391, 500)).save(tmp_path / "cot/gqa/2316539.jpg")
+    assert len(samples_of("visual-cot", file, images=tmp_path)) == 80
 
 
 def test_the_training_rows_of_visual_cot_are_rows_of_ours():

@@ -11,10 +11,10 @@ ARGS ?=
 export PIP_ARGS PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench vllm-test check
+.PHONY: help setup demo paper-quick test bench vllm-test check
 
 help: ## say what each target does
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@sed -n 's/^#   /  /p' $(firstword $(MAKEFILE_LIST))
 
 setup: ## make .venv with grit and its tools; quick when nothing has changed
@@ -22,6 +22,9 @@ setup: ## make .venv with grit and its tools; quick when nothing has changed
 
 demo: setup ## train the built-in model, before and after: runs/demo/report.html
 	@.venv/bin/grit demo $(ARGS)
+
+paper-quick: setup ## the paper's experiments, all small: runs/paper-quick/paper.html
+	@.venv/bin/grit paper --quick $(ARGS)
 
 test: setup ## run the tests
 	@.venv/bin/python -m pytest $(ARGS)

@@ -61,6 +61,7 @@ COMMANDS = {
     "analyse": Command(
         "grit.cli.analyse:run", "KIND RUN", "what chains rest on: correlation with their regions"
     ),
+    "paper": Command("grit.cli.paper:run", "[FLAGS]", "the paper's experiments, on one page"),
     "report": Command("grit.cli.report:run", "RUN", "write a run's report.html"),
     "export": Command("grit.cli.export:run", "RUN", "a folder that plain transformers loads"),
 }

@@ -30,6 +30,7 @@ from grit.app.paper_world import (
     trainings,
 )
 from grit.app.run import Listener
+from grit.app.sft import fine_tune
 from grit.app.train import train
 from grit.config.recipe import Recipe
 from grit.data.sample import Sample
@@ -46,6 +47,7 @@ __all__ = ["PARTS", "PaperProgress", "run_paper"]
 
 PARTS = (
     "base",
+    "sft",
     "grit",
     "correlation",
     "faithfulness",
@@ -196,7 +198,8 @@ def _jobs(course: _Course, wanted: Sequence[str], num_seeds: int) -> list[_Job]:
 
 def _trained(scale: Scale, wanted: Sequence[str]) -> list[str]:
     """Runs that the wanted parts need; the analyses and comparisons need that of grit."""
-    names = ["grit"] if {*wanted} - {"base"} else []
+    names = ["sft"] if "sft" in wanted else []
+    names += ["grit"] if {*wanted} - {"base", "sft"} else []
     names += ["no-counting"] if "ablation" in wanted else []
     names += [f"triplets-{size}" for size in scale.sizes[1:]] if "scaling" in wanted else []
     return names + (["no-answer-reward", "shuffled-answers"] if "controls" in wanted else [])
@@ -244,7 +247,8 @@ def _train(course: _Course, training: Training, seed: int) -> None:
     seconds: float | None = None
     if recipe.training.steps not in folder.checkpoint_steps():
         with course.progress.listener() as listener:
-            outcome = train(recipe, listener, resume=folder.holds_run)
+            teach = fine_tune if training.name == "sft" else train
+            outcome = teach(recipe, listener, resume=folder.holds_run)
         if outcome.stopped_by is not None:
             raise StoppedBySignalError(
                 f"stopped in {training.name} after step {outcome.last_step}; the same command goes "
@@ -289,6 +293,7 @@ def _correlation(course: _Course, seed: int) -> None:
     names: list[tuple[str, int | None]] = [("grit", seed)]
     if seed == 0:
         names += [("cot", None), ("icl", None)]
+    names += [("sft", seed)] if ("sft", seed) in course.answers else []
     folder = _folder(course.folder / "base")
     tables = list(course.record.correlation)
     for name, own in names:

@@ -28,6 +28,8 @@ DIFFERENCES = (
     "billion.",
     "Training: 60 steps of 10 prompts with 12 completions at temperature 0.85, rate 5e-5, the "
     "tower frozen. The paper: 200 steps, batch 128, 4 completions, rate 2e-6.",
+    "SFT learns from one stated sentence a triplet with its true boxes, 10 triplets a step, by the "
+    "same rate and steps; the paper does not say how its targets were worded.",
     "Answers are judged by rules, in training and evaluation; the paper asks GPT-4o. Accuracy is "
     "the share of answers that are right, the paper's the judge's mean score.",
     "Correlation is judged by rules that know the scene, not by GPT-4o; random boxes are drawn in "
@@ -82,7 +84,7 @@ def trainings(names: Sequence[str], folder: Path, scale: Scale, *, seed: int) ->
     """Recipes of some runs, with a seed; data that is missing is drawn.
 
     Args:
-        names: ``grit``, ``no-counting``, ``triplets-N``, ``no-answer-reward``,
+        names: ``grit``, ``sft``, ``no-counting``, ``triplets-N``, ``no-answer-reward``,
             ``shuffled-answers``.
         folder: Of all experiments; data goes into ``data``, runs into ``seed-N``.
         scale: How large.

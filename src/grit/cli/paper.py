@@ -30,8 +30,8 @@ class PaperCommand:
     """Training seeds, from 0."""
     only: tuple[
         Literal[
-            "base", "grit", "correlation", "faithfulness", "attention", "ablation", "scaling",
-            "controls",
+            "base", "sft", "grit", "correlation", "faithfulness", "attention", "ablation",
+            "scaling", "controls",
         ],
         ...,
     ] = ()  # fmt: skip

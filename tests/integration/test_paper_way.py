@@ -1,0 +1,80 @@
+"""`grit paper` all the way at the smallest size: every part, taken up again, and refused."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import grit.app.paper as paper
+from grit.analysis.scene_judge import SceneJudge
+from grit.app.paper import PaperProgress, run_paper
+from grit.app.paper_world import Scale, trainings
+from grit.cli.demo import no_bar
+from grit.config.compose import load_recipe
+from grit.data.jsonl import read_samples
+from grit.errors import ConfigError
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+FLAGS = """--training.steps 1 --training.checkpoint-every 1 --training.validate-every none
+--group.size 2 --group.prompts-per-step 2 --optimizer.warmup-steps 0 --rollout.max-new-tokens 8
+--evaluation.max-new-tokens 80 --model.device cpu"""
+SMALLEST = Scale(tuple(FLAGS.split()), 2, 1, 1, (20, 22, 24))
+
+
+class Silent:
+    def started(self, first, steps): ...
+    def stepped(self, row): ...
+    def said(self, message): ...
+
+
+def test_every_part_runs_onto_one_page_and_nothing_runs_twice(tmp_path, monkeypatch):
+    monkeypatch.setattr(paper, "scale_of", lambda quick: SMALLEST)
+    # What one step of training leaves of a chain is anybody's guess: these need answers and boxes.
+    for part in ("faithfulness", "attention"):
+        monkeypatch.setitem(paper._ANALYSES, part, lambda course, seed: None)
+    trained: list[str] = []
+    said: list[str] = []
+
+    @contextmanager
+    def listener():
+        trained.append(said[-1])
+        yield Silent()
+
+    progress = PaperProgress(no_bar, listener, said.append)
+    record, page, text = run_paper(tmp_path / "paper", SceneJudge(), progress, quick=True)
+    names = ["direct", "cot", "icl", "sft", "grit", "no-counting", "triplets-22", "triplets-24"]
+    assert [run.name for run in record.runs] == [*names, "no-answer-reward", "shuffled-answers"]
+    assert len(trained) == 7
+    assert record.missing == ()
+    assert all(len(run.summaries) == 8 for run in record.runs)
+    assert "Table 3" in text.read_text("utf-8")
+    assert "<svg" in page.read_text("utf-8")
+
+    again, _, _ = run_paper(tmp_path / "paper", SceneJudge(), progress, quick=True)
+    assert len(trained) == 7
+    assert [run.summaries for run in again.runs] == [run.summaries for run in record.runs]
+    with pytest.raises(ConfigError, match="holds a quick run"):
+        run_paper(tmp_path / "paper", SceneJudge(), progress)
+
+
+def test_experiments_change_what_their_names_say_and_nothing_else(tmp_path):
+    names = ["grit", "no-counting", "no-answer-reward", "shuffled-answers", "triplets-22"]
+    made = {each.name: each.recipe for each in trainings(names, tmp_path, SMALLEST, seed=3)}
+    plain = made["grit"].model_dump()
+    for name, recipe in made.items():
+        changed = {key for key, value in recipe.model_dump().items() if value != plain[key]}
+        assert changed <= {"output", "rewards", "data"}, name
+    assert made["no-counting"].rewards.weights == {"count": 0.0}
+    assert made["no-answer-reward"].rewards.weights == {"answer": 0.0}
+    assert made["no-answer-reward"].data == made["grit"].data
+    only_relation = read_samples(Path(made["no-counting"].data.train))
+    assert [s.dataset for s in only_relation] == ["relation"] * 20
+    assert len(read_samples(Path(made["triplets-22"].data.train))) == 22
+
+
+@pytest.mark.parametrize("file", sorted(RECIPES.glob("experiments/*.yaml")), ids=lambda f: f.stem)
+def test_the_recipes_of_experiments_lie_over_others(file):
+    recipe = load_recipe([RECIPES / "demo.yaml", file])
+    assert recipe.output == f"runs/{file.stem}"

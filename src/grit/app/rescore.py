@@ -73,3 +73,9 @@ def _refuse_several(path: Path, rows: list[EvaluationRow]) -> None:
     if len(kinds) > 1 or repeated:
         what = f"{repeated} samples twice" if repeated else f"rows of {len(kinds)} evaluations"
         raise RunFolderError(f"{path} holds {what}; give files as grit eval wrote them")
+    if any(len(row.tokens) != row.num_tokens for row in rows):
+        # Such rows do not say in which space the model writes: their boxes would be misread.
+        raise RunFolderError(
+            f"{path} was written by an older grit, which kept too little to judge by; ask the "
+            "model again with grit eval --overwrite"
+        )

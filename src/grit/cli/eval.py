@@ -27,7 +27,7 @@ class EvalCommand:
     --rescore judges rows again that are there already, and asks no model.
     """
 
-    model: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    model: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="MODEL…")] = ()
     """Run folders, exports, model folders, hub names, or builtin; one or several."""
     data: str = "builtin:test"
     """A JSONL file, or builtin, builtin:val, builtin:test."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from contextlib import contextmanager
 
@@ -127,6 +128,7 @@ def test_a_file_that_is_torn_empty_or_of_two_models_is_refused(copy, tmp_path):
         (lines[0] + lines[1][:40], "torn line; finish it with grit eval --resume"),
         (lines[0] * 2, "1 samples twice"),
         (lines[0] + lines[1].replace('"base"', '"mine"'), "rows of 2 evaluations"),
+        (re.sub(r'"tokens":\[[^]]*\]', '"tokens":[]', lines[0]), "older grit"),
     ):
         file.write_text(content, "utf-8")
         with pytest.raises(RunFolderError, match=said):

@@ -33,7 +33,7 @@ bench: setup ## measure every part, then a step of ours beside TRL's: benchmarks
 	@for part in $(PARTS); do \
 		.venv/bin/python benchmarks/$$part.py --results benchmarks/results $(ARGS) || exit 1; done
 
-vllm-test: setup ## make .venv-vllm (vLLM on the CPU) and run the tests that need it
+vllm-test: setup ## make .venv-vllm (vLLM on the CPU, torchvision) and run the tests that need it
 	@bash scripts/vllm_on_cpu/make.sh
 	@.venv/bin/python -m pytest tests/vllm -n 0 $(ARGS)
 

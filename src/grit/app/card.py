@@ -88,9 +88,11 @@ def _use(settings: ModelSettings) -> str:
         '    grit ask photo.jpg "How many dogs are there?" --model FOLDER\n'
         "    grit eval FOLDER --data held-out.jsonl --output runs/mine\n\n"
         "or with transformers alone: weights, tokenizer with chat template, image processor and "
-        "generation settings load from this folder. The picture comes first in the user's turn, "
-        "then a line break, `Question: `, the question and the suffix. **Keep the pixel limits "
-        "above: under other ones the model sees another picture, and every box shifts.** "
+        "generation settings load from this folder (`AutoProcessor` wants torchvision for this "
+        "architecture; `AutoTokenizer` and `AutoImageProcessor` do not). The picture comes first "
+        "in the user's turn, then a line break, `Question: `, the question and the suffix. **Keep "
+        "the pixel limits above: under other ones the model sees another picture, and every box "
+        "shifts.** "
         f"`grit.json` has what grit {__version__} reads besides."
         + (
             " The adapter looks for its base where `adapter_config.json` says."

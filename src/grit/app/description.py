@@ -57,7 +57,7 @@ def describe_run(
         git_commit=git_commit(Path(__file__).parent),
         min_pixels=model.limits.min_pixels,
         max_pixels=model.limits.max_pixels,
-        image_backend="pil",
+        image_backend=model.image_backend,
         model=ModelFiles(
             path=recipe.model.path,
             sha256=hash_folder(folder) if folder.is_dir() else None,

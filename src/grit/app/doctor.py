@@ -15,11 +15,12 @@ import torch
 
 from grit.app.engines import require_engine
 from grit.app.plan import Plan, make_plan
+from grit.app.settings import trained_image_processor
 from grit.config.model import BUILTIN, ModelConfig
 from grit.config.recipe import Recipe
 from grit.errors import ConfigError, GritError
 from grit.models.folder import FolderFault, missing_files, torn_weights
-from grit.models.load import BUILTIN_FOLDER
+from grit.models.load import BUILTIN_FOLDER, torchvision_fault
 from grit.processes.launch import launched
 from grit.records.manifest import describe_hardware
 
@@ -57,7 +58,7 @@ def examine(recipe: Recipe) -> list[Finding]:
     """Look at everything that a recipe's run needs. Loads no weights, writes nothing."""
     findings = [_torch(), _device(recipe.model), _processes(recipe)]
     findings += [_dtype(recipe.model)]
-    findings += [_attention(recipe.model), _images(), *_model(recipe.model)]
+    findings += [_attention(recipe.model), _images(recipe.model), *_model(recipe.model)]
     plan: Plan | None = None
     try:
         plan = make_plan(recipe)
@@ -146,11 +147,27 @@ def _attention(model: ModelConfig) -> Finding:
     return Finding("attention", State.GOOD, f"flash-attn {metadata.version('flash-attn')}")
 
 
-def _images() -> Finding:
-    pillow = metadata.version("Pillow")
-    beside = importlib.util.find_spec("torchvision") is not None
-    seen = "torchvision is there and left unused" if beside else "torchvision is not needed"
-    return Finding("image backend", State.GOOD, f"pil (Pillow {pillow}), on every machine; {seen}")
+def _images(model: ModelConfig) -> Finding:
+    """What resizes pictures; a folder of ours says what did so in its training."""
+    asked = model.image_processor
+    if asked is None and model.path != BUILTIN:
+        try:
+            asked = trained_image_processor(Path(model.path).expanduser())
+        except GritError as error:
+            return Finding("image backend", State.BROKEN, str(error), "mend the model first")
+    fault = torchvision_fault()
+    if asked == "torchvision":
+        if fault is not None:
+            return Finding(
+                "image backend", State.BROKEN, f"{asked} is asked for, and {fault}",
+                f"install the torchvision of torch {torch.__version__}, or set "
+                "model.image_processor to pil",
+            )  # fmt: skip
+        version = metadata.version("torchvision")
+        return Finding("image backend", State.GOOD, f"torchvision {version}")
+    seen = "torchvision is not needed" if fault else "torchvision is there and left unused"
+    said = f"pil (Pillow {metadata.version('Pillow')}), on every machine; {seen}"
+    return Finding("image backend", State.GOOD, said)
 
 
 def _model(model: ModelConfig) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ import torch
 
 from grit.app.card import model_card
 from grit.app.checkpoints import choose_checkpoint
-from grit.app.settings import settings_of, trained_limits
+from grit.app.settings import settings_of, trained_image_processor, trained_limits
 from grit.config.model import BUILTIN, ModelConfig
 from grit.errors import ConfigError, RunFolderError
 from grit.models.adapter import load_adapter, save_adapter
@@ -71,7 +71,9 @@ def export_run(
         raise ConfigError(
             f"the run {run} trained all weights, so there is no adapter to merge; leave --merge out"
         )
-    write = _writer(config, chosen.model, merge=merge)
+    # Nothing is resized here: torchvision need not be on this machine.
+    reading = config.model_copy(update={"image_processor": "pil"})
+    write = _writer(reading, chosen.model, merge=merge)
     written: list[ModelSettings] = []
 
     def fill(partial: Path) -> None:
@@ -143,6 +145,7 @@ def _trained(recipe: dict[str, Any], folder: RunFolder, model: Path) -> ModelCon
     config = ModelConfig.model_validate(recipe["model"])
     changes: dict[str, Any] = {
         "device": "cpu", "attention": "sdpa", "gradient_checkpointing": False,
+        "image_processor": trained_image_processor(model),
     }  # fmt: skip
     limits = trained_limits(folder, model)
     if limits is not None:

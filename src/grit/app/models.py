@@ -18,6 +18,7 @@ from grit.app.settings import (
     limits_in_force,
     refuse_adapter_as_base,
     settings_of,
+    trained_image_processor,
     trained_limits,
     under_settings,
 )
@@ -144,7 +145,10 @@ def load_source(source: str, config: ModelConfig) -> Source:
     chosen = choose_checkpoint(run)
     recipe = run.read_recipe()
     trained = ModelConfig.model_validate(recipe["model"])
-    kept = {"device": config.device, "dtype": config.dtype, "attention": config.attention}
+    kept: dict[str, Any] = {
+        "device": config.device, "dtype": config.dtype, "attention": config.attention,
+        "image_processor": config.image_processor or trained_image_processor(chosen.model),
+    }  # fmt: skip
     limits = trained_limits(run, chosen.model)
     if limits is not None:
         kept |= limits_in_force(source, limits, config)

@@ -142,7 +142,7 @@ def _settings(model: ModelConfig) -> tuple[Mapping[str, Any], int, str]:
         limit = 0
         if word in FAMILIES:
             family = FAMILIES[word]
-            processor = family.load_image_processor(path, **remote)
+            processor = family.load_image_processor(path, "pil", **remote)
             limit = family.pixel_limits(processor).max_pixels
     except (OSError, ValueError, TypeError, AttributeError) as error:
         known = ", ".join(shipped_bases())

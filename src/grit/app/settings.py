@@ -8,7 +8,7 @@ from typing import Any, Literal
 from grit import __version__
 from grit.config.model import BUILTIN, ModelConfig
 from grit.errors import ModelError
-from grit.models.family import LoadedModel, PixelLimits
+from grit.models.family import ImageBackend, LoadedModel, PixelLimits
 from grit.prompts.question import SUFFIX_VERSION
 from grit.records.folder import RunFolder
 from grit.records.manifest import now
@@ -19,6 +19,7 @@ __all__ = [
     "limits_in_force",
     "refuse_adapter_as_base",
     "settings_of",
+    "trained_image_processor",
     "trained_limits",
     "under_settings",
 ]
@@ -57,6 +58,7 @@ def settings_of(
         dtype=config.dtype,
         min_pixels=model.limits.min_pixels,
         max_pixels=model.limits.max_pixels,
+        image_processor=config.image_processor or model.image_backend,
         system_prompt=model.system_prompt,
         stop=stop,
         suffix_version=SUFFIX_VERSION,
@@ -92,6 +94,8 @@ def under_settings(config: ModelConfig, folder: Path) -> ModelConfig:
         return config
     trained = PixelLimits(settings.min_pixels, settings.max_pixels)
     changes: dict[str, Any] = limits_in_force(str(folder), trained, config)
+    if config.image_processor is None:
+        changes["image_processor"] = settings.image_processor
     if config.system_prompt is None:
         changes["system_prompt"] = settings.system_prompt
     return config.model_copy(update=changes)
@@ -106,6 +110,12 @@ def trained_limits(run: RunFolder, model_folder: Path) -> PixelLimits | None:
     if manifest is None or manifest.min_pixels is None or manifest.max_pixels is None:
         return None
     return PixelLimits(manifest.min_pixels, manifest.max_pixels)
+
+
+def trained_image_processor(model_folder: Path) -> ImageBackend | None:
+    """What resized pictures when a folder's model was trained; None where nothing says."""
+    settings = checked_settings(model_folder)
+    return None if settings is None else settings.image_processor
 
 
 def limits_in_force(source: str, trained: PixelLimits, config: ModelConfig) -> dict[str, int]:

@@ -48,6 +48,8 @@ class AskCommand:
     """Override the checkpoint's upper pixel limit."""
     force_pixel_limits: bool = False
     """Override the limits of a model that was trained under others; its boxes will shift."""
+    image_processor: Literal["pil", "torchvision"] | None = None
+    """What resizes pictures; none: what the model was trained with, else pil."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the model computes."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
@@ -80,6 +82,7 @@ def run(arguments: list[str]) -> int:
         min_pixels=command.min_pixels,
         max_pixels=command.max_pixels,
         force_pixel_limits=command.force_pixel_limits,
+        image_processor=command.image_processor,
         device=command.device,
         dtype=command.dtype,
     )

@@ -70,6 +70,8 @@ class EvalCommand:
     """Override the checkpoint's upper pixel limit."""
     force_pixel_limits: bool = False
     """Override the limits of a model that was trained under others; its boxes will shift."""
+    image_processor: Literal["pil", "torchvision"] | None = None
+    """What resizes pictures; none: what the model was trained with, else pil."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the model computes."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
@@ -154,6 +156,7 @@ def _evaluated(command: EvalCommand, processes: Processes) -> list[Evaluation]:
         min_pixels=command.min_pixels,
         max_pixels=command.max_pixels,
         force_pixel_limits=command.force_pixel_limits,
+        image_processor=command.image_processor,
         device=command.device,
         dtype=command.dtype,
     )

@@ -62,6 +62,10 @@ class ModelConfig(Config):
     force_pixel_limits: bool = False
     """Run a trained model under other pixel limits than those of its training all the same."""
 
+    image_processor: Literal["pil", "torchvision"] | None = None
+    """What resizes pictures: `pil` does it alike on every machine, `torchvision` is to be installed
+    and differs in the last bits; none: what the checkpoint was trained with, else pil."""
+
     max_prompt_tokens: int | None = Field(default=None, ge=1)
     """Longer prompts, image tokens included, are refused; none: the positions the model has."""
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from jinja2 import TemplateError
@@ -17,7 +17,18 @@ from transformers import DynamicCache, PreTrainedTokenizerBase
 from grit.errors import ModelError, PictureError
 from grit.geometry.spaces import Frame
 
-__all__ = ["Family", "LoadedModel", "PixelLimits", "PromptInputs", "PromptStates", "Shown"]
+__all__ = [
+    "Family",
+    "ImageBackend",
+    "LoadedModel",
+    "PixelLimits",
+    "PromptInputs",
+    "PromptStates",
+    "Shown",
+]
+
+ImageBackend = Literal["pil", "torchvision"]
+"""What resizes pictures; grids and tokens are the same, pixels differ in their last bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +120,8 @@ class Family(Protocol):
         """Weights from a folder or a hub name."""
         ...
 
-    def load_image_processor(self, path: str, **keywords: Any) -> Any:
-        """The PIL image processor, with the checkpoint's settings."""
+    def load_image_processor(self, path: str, backend: ImageBackend, **keywords: Any) -> Any:
+        """The image processor of a backend, with the checkpoint's settings."""
         ...
 
     def pixel_limits(self, image_processor: Any) -> PixelLimits:
@@ -218,13 +229,14 @@ class LoadedModel:
         family: Its architecture.
         network: Weights.
         tokenizer: From the checkpoint.
-        image_processor: PIL backend, from the checkpoint, under ``limits``.
+        image_processor: From the checkpoint, under ``limits``.
         limits: Pixel limits in force.
         stop_ids: Tokens that end a turn.
         source: The path or hub name it came from.
         system_prompt: Overrides the chat template's own; None leaves it.
         max_prompt_tokens: Longer prompts are refused; None takes any.
         shares_prefix: Whether completions read a prompt's keys and values where they stand.
+        image_backend: What the image processor resizes with.
     """
 
     family: Family
@@ -237,6 +249,7 @@ class LoadedModel:
     system_prompt: str | None = None
     max_prompt_tokens: int | None = None
     shares_prefix: bool = False
+    image_backend: ImageBackend = "pil"
     _silent_ids: frozenset[int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -27,7 +27,7 @@ from grit.errors import ModelError
 from grit.geometry.box import Space
 from grit.geometry.spaces import Frame
 from grit.models.decoder import DecoderFamily
-from grit.models.family import LoadedModel, PixelLimits, PromptInputs
+from grit.models.family import ImageBackend, LoadedModel, PixelLimits, PromptInputs
 from grit.models.tokens import PaddedPrompts, place_pictures
 
 __all__ = ["InternVL"]
@@ -40,13 +40,20 @@ class InternVL(DecoderFamily):
     network_class = InternVLForConditionalGeneration
     box_tokens = ("<ref>", "</ref>", "<box>", "</box>")
 
-    def load_image_processor(self, path: str, **keywords: Any) -> Any:
-        """The PIL backend, which cuts tiles.
+    def load_image_processor(self, path: str, backend: ImageBackend, **keywords: Any) -> Any:
+        """The image processor that cuts tiles.
 
         The checkpoints' files leave tiles off, and transformers' ``InternVLProcessor`` switches
         them on for pictures; so do we.
         """
-        processor = cast(Any, GotOcr2ImageProcessorPil.from_pretrained(path, **keywords))
+        if backend == "pil":
+            processor = cast(Any, GotOcr2ImageProcessorPil.from_pretrained(path, **keywords))
+        else:
+            # Its module needs torchvision, which is not to be had everywhere.
+            from transformers.models.got_ocr2 import image_processing_got_ocr2 as by_torchvision
+
+            made = cast(Any, by_torchvision).GotOcr2ImageProcessor
+            processor = made.from_pretrained(path, **keywords)
         processor.crop_to_patches = True
         return processor
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 from typing import Any, cast
@@ -15,14 +16,14 @@ from transformers.utils.hub import cached_file
 from grit.config.model import BUILTIN, ModelConfig
 from grit.errors import ModelError
 from grit.models.checkpointing import checkpoint_layers
-from grit.models.family import Family, LoadedModel, PixelLimits
+from grit.models.family import Family, ImageBackend, LoadedModel, PixelLimits
 from grit.models.folder import missing_files
 from grit.models.internvl import InternVL
 from grit.models.qwen2_5_vl import Qwen25VL
 from grit.models.qwen3_vl import Qwen3VL
 from grit.models.shared_attention import share_prefix
 
-__all__ = ["BUILTIN_FOLDER", "FAMILIES", "load_model", "save_model"]
+__all__ = ["BUILTIN_FOLDER", "FAMILIES", "load_model", "save_model", "torchvision_fault"]
 
 FAMILIES: dict[str, Family] = {
     family.word: family for family in (Qwen25VL(), Qwen3VL(), InternVL())
@@ -39,6 +40,7 @@ def load_model(config: ModelConfig) -> LoadedModel:
         ModelError: If something is missing, foreign, or does not fit together.
     """
     device = _device(config)
+    backend = _image_backend(config)
     path = str(BUILTIN_FOLDER) if config.path == BUILTIN else config.path
     if _is_local(path):
         path = str(Path(path).expanduser())
@@ -47,7 +49,7 @@ def load_model(config: ModelConfig) -> LoadedModel:
     family = _family(config, path, remote)
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, **remote)
-        processor = family.load_image_processor(path, **remote)
+        processor = family.load_image_processor(path, backend, **remote)
         network = family.load_network(
             path,
             dtype=getattr(torch, config.dtype),
@@ -104,6 +106,7 @@ def load_model(config: ModelConfig) -> LoadedModel:
         system_prompt=config.system_prompt,
         max_prompt_tokens=_max_prompt_tokens(config, network),
         shares_prefix=shares,
+        image_backend=backend,
     )
 
 
@@ -217,6 +220,30 @@ def _stop_ids(network: nn.Module, tokenizer: PreTrainedTokenizerBase) -> tuple[i
     if isinstance(tokenizer.eos_token_id, int):
         ids.append(tokenizer.eos_token_id)
     return tuple(sorted(set(ids)))
+
+
+def torchvision_fault() -> str | None:
+    """Why torchvision cannot be used here; None where it can."""
+    try:
+        importlib.import_module("torchvision")
+    except ModuleNotFoundError:
+        return "torchvision is not installed"
+    except (ImportError, OSError, RuntimeError) as error:
+        # A build for another torch is there, and fails at its first operator.
+        return f"torchvision does not fit this torch ({error})"
+    return None
+
+
+def _image_backend(config: ModelConfig) -> ImageBackend:
+    backend = config.image_processor or "pil"
+    fault = torchvision_fault() if backend == "torchvision" else None
+    if fault is not None:
+        raise ModelError(
+            f"model.image_processor is torchvision, or the model was trained with it, and {fault}; "
+            f"install the torchvision of torch {torch.__version__}, or set model.image_processor "
+            "(of grit ask and eval: --image-processor) to pil"
+        )
+    return backend
 
 
 def _device(config: ModelConfig) -> torch.device:

@@ -21,7 +21,7 @@ from grit.errors import PictureError
 from grit.geometry.box import Space
 from grit.geometry.spaces import Frame
 from grit.models.decoder import DecoderFamily
-from grit.models.family import LoadedModel, PixelLimits, PromptInputs
+from grit.models.family import ImageBackend, LoadedModel, PixelLimits, PromptInputs
 from grit.models.tokens import PaddedPrompts, place_pictures
 
 __all__ = ["QwenVL"]
@@ -36,9 +36,14 @@ class QwenVL(DecoderFamily):
 
     space: Space
 
-    def load_image_processor(self, path: str, **keywords: Any) -> Any:
-        """The PIL backend: the same pixels on every machine, with or without torchvision."""
-        return Qwen2VLImageProcessorPil.from_pretrained(path, **keywords)
+    def load_image_processor(self, path: str, backend: ImageBackend, **keywords: Any) -> Any:
+        """The image processor of all Qwen families."""
+        if backend == "pil":
+            return Qwen2VLImageProcessorPil.from_pretrained(path, **keywords)
+        # Its module needs torchvision, which is not to be had everywhere.
+        from transformers.models.qwen2_vl import image_processing_qwen2_vl as by_torchvision
+
+        return cast(Any, by_torchvision).Qwen2VLImageProcessor.from_pretrained(path, **keywords)
 
     def pixel_limits(self, image_processor: Any) -> PixelLimits:
         """The limits that an image processor applies."""

@@ -36,6 +36,8 @@ class ModelSettings(Row):
     min_pixels: int
     """Pixel limits of training: under other ones every box shifts."""
     max_pixels: int
+    image_processor: Literal["pil", "torchvision"] = "pil"
+    """What resized pictures in training."""
     system_prompt: str | None = None
     """Text of the system turn; None leaves the chat template's own."""
     stop: str

@@ -206,7 +206,7 @@ class VllmEngine:
         sample, inputs = prompt.sample, prompt.inputs
         text = self._model.tokenizer(inputs.text, add_special_tokens=False)
         picture = open_sample_picture(sample, max_pixels=self._max_picture_pixels)
-        if inputs.frame.resized_size is not None:
+        if inputs.frame.resized_size is not None and self._model.image_backend == "pil":
             # Resized here, so that nothing is left for another library to resize otherwise.
             resample = Image.Resampling(self._model.image_processor.resample)
             picture = picture.resize(inputs.frame.resized_size, resample)

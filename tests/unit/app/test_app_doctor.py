@@ -150,3 +150,11 @@ def test_processes_are_those_that_the_launcher_started(monkeypatch, size, state,
     finding = only("processes", group={"prompts_per_step": 4})
     assert (finding.state, words in finding.detail) == (state, True)
     assert bool(finding.fix) == (state is not State.GOOD)
+
+
+def test_the_image_backend_is_that_which_would_be_used(tiny_folder):
+    plain = only("image backend", tiny_folder)
+    assert (plain.state, plain.detail.startswith("pil (Pillow ")) == (State.GOOD, True)
+    asked = only("image backend", tiny_folder, model={"image_processor": "torchvision"})
+    assert (asked.state, "torchvision is not installed" in asked.detail) == (State.BROKEN, True)
+    assert "set model.image_processor to pil" in asked.fix

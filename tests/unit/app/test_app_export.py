@@ -134,6 +134,21 @@ def test_an_export_is_evaluated_as_a_trained_model(exports, runs, tmp_path):
     assert path.name == "grit-grounded-step-000001.jsonl"
 
 
+@pytest.mark.parametrize("name", ["full", "lora", "merged"])
+def test_what_was_trained_with_torchvision_is_asked_with_it_or_with_pil_by_a_flag(
+    exports, tmp_path, name
+):
+    folder = shutil.copytree(exports[name], tmp_path / "copy")
+    settings = json.loads((folder / "grit.json").read_text(encoding="utf-8"))
+    assert settings["image_processor"] == "pil"
+    settings["image_processor"] = "torchvision"
+    (folder / "grit.json").write_text(json.dumps(settings), encoding="utf-8")
+    with pytest.raises(ModelError, match=r"trained with it.*not installed.*--image-processor.*pil"):
+        load_source(str(folder), CPU)
+    pil = CPU.model_copy(update={"image_processor": "pil"})
+    assert load_source(str(folder), pil).model.image_backend == "pil"
+
+
 @pytest.mark.parametrize("source", ["full", "full-export", "lora-export", "merged"])
 def test_other_pixel_limits_are_refused_with_the_fix_and_can_be_forced(runs, exports, source):
     other = CPU.model_copy(update={"max_pixels": 28 * 28 * 20})

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration
+from transformers import AutoImageProcessor, AutoTokenizer, Qwen2_5_VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from grit.config.model import ModelConfig
@@ -305,3 +305,28 @@ def test_a_saved_template_of_the_recipe_goes_with_the_model(tiny_folder, tmp_pat
     template.write_text("Look: <|image_pad|> Now answer.", encoding="utf-8")
     save_model(load(tiny_folder, chat_template=template), tmp_path / "saved")
     assert load(tmp_path / "saved").render("?") == "Look: <|image_pad|> Now answer."
+
+
+def test_torchvision_that_is_not_installed_is_refused_with_the_fix(tiny_folder):
+    said = refusal(tiny_folder, image_processor="torchvision")
+    assert "torchvision is not installed" in said
+    assert "set model.image_processor" in said
+    assert "to pil" in said
+
+
+def test_plain_transformers_makes_the_same_prompt_of_what_was_saved(family_folder, tmp_path):
+    model = load(family_folder)
+    assert model.image_backend == "pil"
+    save_model(model, tmp_path)
+    picture = painted((140, 84))
+    inputs = model.prepare(picture, "How many?")
+    # Without torchvision transformers has no AutoProcessor for these; with it: make vllm-test.
+    images = AutoImageProcessor.from_pretrained(tmp_path)
+    made = images(images=[picture], return_tensors="pt")
+    for name, ours in inputs.vision.items():
+        assert torch.equal(made[name], ours), name
+    content = [{"type": "image"}, {"type": "text", "text": "How many?"}]
+    text = AutoTokenizer.from_pretrained(tmp_path).apply_chat_template(
+        [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+    )
+    assert text == inputs.text

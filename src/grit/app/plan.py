@@ -81,7 +81,7 @@ def make_plan(
         source=source,
         model=model,
         load=load,
-        shares=shares_of(model, recipe),
+        shares=shares_of(model, recipe, on_gpu=on_gpu),
         phases=memory_of(model, recipe, load, on_gpu=on_gpu),
         work=work_of(model, recipe, load),
         fit=None if gpu_gib is None else largest_fit(model, recipe, load, gpu_gib=gpu_gib),

@@ -19,6 +19,7 @@ __all__ = [
     "kept_by_merger",
     "kept_by_tower",
     "kept_context",
+    "running_context",
     "working",
 ]
 
@@ -41,16 +42,20 @@ class Attention:
     """One attention over a context.
 
     Args:
-        kind: As the recipe names it.
+        kind: As the recipe names it; ``shared`` where a prompt stands once for its completions.
         queries: Tokens that ask.
-        context: Tokens that are looked at.
+        context: Tokens that are looked at; where a prompt is shared, the completion's own.
         masked: Whether a mask is needed: behind a cache, or beside padding.
+        prefix: Tokens of a shared prompt.
+        fused: Whether a kernel takes the shared form; else its scores are written out.
     """
 
     kind: str
     queries: int
     context: int
     masked: bool
+    prefix: int = 0
+    fused: bool = False
 
 
 def kept_by_decoder(model: Dimensions, precision: Precision) -> int:
@@ -74,12 +79,29 @@ def kept_context(decoder: Decoder, precision: Precision, attention: Attention) -
     b, context = precision.bytes, attention.context
     if attention.kind == "flash_attention_2":
         return 0
+    if attention.kind == "shared":
+        # Its own keys and values, the result that goes back, and a sum for each head.
+        own = 2 * b * decoder.cache_width + b * decoder.query_width + 4 * decoder.heads
+        return attention.queries * own
     copies = 2 * b * decoder.query_width * context
     if attention.kind == "eager":
         # Softmax in float32, its rounded copy, and that copy once more behind dropout.
         return copies + decoder.heads * attention.queries * context * (4 + 2 * b)
     # Under a mask sdpa wants a key for every query head, and the mask as numbers.
     return copies + b * attention.queries * context if attention.masked else 0
+
+
+def running_context(decoder: Decoder, precision: Precision, attention: Attention) -> int:
+    """Bytes that one layer needs for one sequence's attention while it runs."""
+    if attention.kind != "shared":
+        return kept_context(decoder, precision, attention)
+    b, queries = precision.bytes, attention.queries
+    # Queries, result and gradient beside those of their group; own keys and values for each head.
+    folded = 3 * b * decoder.query_width * queries + 4 * b * decoder.query_width * queries
+    if attention.fused:
+        return folded
+    # Scores as they come, as numbers to take the exponent of, as shares, and as gradients.
+    return folded + 4 * 4 * decoder.heads * queries * max(attention.prefix, attention.context)
 
 
 def kept_by_tower(tower: Tower, precision: Precision) -> int:

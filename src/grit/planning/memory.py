@@ -1,7 +1,8 @@
 """Memory of a run by part, at its peak in rollout, reference and training.
 
 Follows what our own code holds: a frozen copy as reference (none with LoRA), float32 masters and
-moments, a prompt's cache branched once a completion, logits in chunks, features kept for the run.
+moments, a prompt's cache branched once a completion or standing once (``model.prefix_attention``),
+logits in chunks, features kept for the run.
 Counted is what torch allocates, not what it reserves.
 """
 
@@ -18,6 +19,7 @@ from grit.planning.layers import (
     kept_by_merger,
     kept_by_tower,
     kept_context,
+    running_context,
     working,
 )
 
@@ -25,6 +27,9 @@ __all__ = ["LOGIT_CHUNK", "Parts", "Phases", "Shares", "memory_of", "shares_of"]
 
 LOGIT_CHUNK = 8_000_000
 """Logits held at once when log-probabilities are taken; as in ``policy.logprobs``."""
+
+_ROOM = 64
+"""Tokens that a completion's cache grows by; as in ``models.prefix_cache``."""
 
 _DTYPE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
@@ -77,6 +82,8 @@ class Shares:
         micro_batches: Of one update.
         at_once: Prompts that are decoded together.
         decoded: Completions that are decoded together.
+        prompt_stands_once: Whether completions read a prompt where it stands.
+        fused: Whether they do so by a kernel, which the CPU has.
     """
 
     trainable: int
@@ -89,10 +96,14 @@ class Shares:
     micro_batches: int
     at_once: int
     decoded: int
+    prompt_stands_once: bool
+    fused: bool
 
 
-def shares_of(model: Dimensions, recipe: Recipe) -> Shares:
-    """How a recipe divides weights and work."""
+def shares_of(model: Dimensions, recipe: Recipe, *, on_gpu: bool = True) -> Shares:
+    """How a recipe divides weights and work, and which form of attention would run."""
+    form, kernels = recipe.model.prefix_attention, recipe.model.attention
+    stands_once = form == "shared" or (form == "auto" and kernels == "sdpa" and not on_gpu)
     group, training, lora = recipe.group, recipe.training, recipe.model.lora
     tower_learns = lora is None and not recipe.model.freeze_vision
     merger_learns = lora is None and not recipe.model.merger_is_frozen
@@ -118,6 +129,8 @@ def shares_of(model: Dimensions, recipe: Recipe) -> Shares:
         micro_batches=-(-group.prompts_per_step // groups),
         at_once=at_once,
         decoded=min(most, at_once * group.size),
+        prompt_stands_once=stands_once,
+        fused=not on_gpu,
     )
 
 
@@ -130,7 +143,7 @@ def memory_of(model: Dimensions, recipe: Recipe, load: Load, *, on_gpu: bool = T
         load: Pictures and texts at their largest.
         on_gpu: Where AdamW moves all weights at once and needs a copy of them to do it.
     """
-    shares = shares_of(model, recipe)
+    shares = shares_of(model, recipe, on_gpu=on_gpu)
     b = shares.precision.bytes
     held = _held(model, recipe, load, shares)
     rollout = _rollout(model, recipe, load, shares)
@@ -189,11 +202,16 @@ def _rollout(model: Dimensions, recipe: Recipe, load: Load, shares: Shares) -> P
         return Parts()
     d, b = model.decoder, shares.precision.bytes
     width = 2 * b * d.cache_width
-    context = load.prompt_tokens + load.completion_tokens
     prompts = width * d.layers * shares.at_once * load.prompt_tokens
-    branches = width * shares.decoded * context
-    # One layer's cache stands twice while a token is appended to it.
+    if shares.prompt_stands_once:
+        own, attention = load.completion_tokens + _ROOM, _branched(recipe, load, shares, queries=1)
+        asking = shares.decoded * running_context(d, shares.precision, attention)
+    else:
+        own, asking = load.prompt_tokens + load.completion_tokens, 0
+    branches = width * shares.decoded * own
+    # One layer's cache stands twice while a token is appended to it, or its room grows.
     decoding = Parts(
+        activations=asking,
         kv_cache=prompts + branches * (d.layers + 1),
         logits=shares.decoded * d.vocabulary * (20 if recipe.rollout.top_p == 1.0 else 52),
     )
@@ -207,13 +225,8 @@ def _no_grad_pass(model: Dimensions, recipe: Recipe, load: Load, shares: Shares)
     """Log-probabilities of one micro-batch without grad."""
     d = model.decoder
     tokens = shares.sequences * load.completion_tokens
-    branched = Attention(
-        recipe.model.attention,
-        load.completion_tokens,
-        load.prompt_tokens + load.completion_tokens,
-        masked=True,
-    )
-    context = shares.sequences * kept_context(d, shares.precision, branched)
+    branched = _branched(recipe, load, shares, queries=load.completion_tokens)
+    context = shares.sequences * running_context(d, shares.precision, branched)
     running = tokens * working(d.width, d.mlp_width, shares.precision) + context
     return Parts(
         kv_cache=_caches(model, load, shares),
@@ -232,21 +245,26 @@ def _training(
     kind = recipe.model.attention
     prompt = Attention(kind, load.prompt_tokens, load.prompt_tokens, masked=shares.groups > 1)
     context = load.prompt_tokens + load.completion_tokens
-    branched = Attention(kind, load.completion_tokens, context, masked=True)
+    branched = _branched(recipe, load, shares, queries=load.completion_tokens)
     # Of one layer: what attention keeps of prompts, and of completions.
     looked = shares.groups * kept_context(d, precision, prompt)
     branched_looked = shares.sequences * kept_context(d, precision, branched)
     per_token = kept_by_decoder(model, precision)
-    way_back = tokens * working(d.width, d.mlp_width, precision) + branched_looked
+    way_back = tokens * working(d.width, d.mlp_width, precision)
+    way_back += shares.sequences * running_context(d, precision, branched)
     wide = 2 * precision.bytes * d.cache_width * d.layers
     caches, branches = wide * prompt_tokens, wide * shares.sequences * context
+    if shares.prompt_stands_once:
+        # What completions add is kept by their attention.
+        branches = 0
     # The last norm, and the states that logits are made of.
     kept = (4 + precision.bytes) * d.width * (prompt_tokens + tokens)
     kept += precision.bytes * d.width * tokens
     if recipe.model.gradient_checkpointing:
         kept += d.layers * precision.bytes * d.width * (prompt_tokens + tokens)
         # A layer was given its branches of the prompts' caches, and is run again by itself.
-        caches += wide * shares.sequences * load.prompt_tokens
+        if not shares.prompt_stands_once:
+            caches += wide * shares.sequences * load.prompt_tokens
         way_back += branched_looked + tokens * per_token // d.layers
     else:
         kept += (prompt_tokens + tokens) * per_token + d.layers * (looked + branched_looked)
@@ -261,6 +279,14 @@ def _training(
     return Parts(
         gradients=gradients, activations=kept + running + seen, kv_cache=caches, logits=logits
     )
+
+
+def _branched(recipe: Recipe, load: Load, shares: Shares, *, queries: int) -> Attention:
+    """What a completion's tokens look at, in the form that would run."""
+    prompt, own = load.prompt_tokens, load.completion_tokens
+    if shares.prompt_stands_once:
+        return Attention("shared", queries, own, masked=False, prefix=prompt, fused=shares.fused)
+    return Attention(recipe.model.attention, queries, prompt + own, masked=True)
 
 
 def _kept_of_pictures(model: Dimensions, recipe: Recipe, load: Load, shares: Shares) -> int:
@@ -279,8 +305,8 @@ def _kept_of_pictures(model: Dimensions, recipe: Recipe, load: Load, shares: Sha
 def _caches(model: Dimensions, load: Load, shares: Shares) -> int:
     """Keys and values of a micro-batch's prompts, and of one part's completions behind them."""
     width = 2 * shares.precision.bytes * model.decoder.cache_width * model.decoder.layers
-    context = load.prompt_tokens + load.completion_tokens
-    return width * (shares.groups * load.prompt_tokens + shares.sequences * context)
+    own = load.completion_tokens + (0 if shares.prompt_stands_once else load.prompt_tokens)
+    return width * (shares.groups * load.prompt_tokens + shares.sequences * own)
 
 
 def _vision_pass(model: Dimensions, load: Load, shares: Shares, pictures: int) -> int:

@@ -21,7 +21,13 @@ from grit.config.recipe import Recipe
 from grit.errors import ModelError
 from grit.models.adapter import add_adapter
 from grit.planning.bases import shipped_bases
-from grit.planning.layers import Attention, kept_by_decoder, kept_context, working
+from grit.planning.layers import (
+    Attention,
+    kept_by_decoder,
+    kept_context,
+    running_context,
+    working,
+)
 from grit.policy.policy import Policy
 from grit.policy.prefix import detached
 from grit.training.optimizer import Optimizer
@@ -131,11 +137,11 @@ WAYS = {
 }
 
 
+@pytest.mark.parametrize("form", ["repeated", "shared"])
 @pytest.mark.parametrize("way", WAYS)
-def test_what_a_step_keeps_is_what_was_planned(wider_folder, way):
+def test_what_a_step_keeps_is_what_was_planned(wider_folder, way, form):
     """What is there for one layer at a time, and logits, are not kept: left out on both sides."""
-    # The plan counts what a GPU keeps, where prompts are repeated so far.
-    how = {"freeze_vision": True, "prefix_attention": "repeated", **WAYS[way]}
+    how = {"freeze_vision": True, "prefix_attention": form, **WAYS[way]}
     lora = how.pop("lora", None)
     model = load(wider_folder, **how)
     if lora is None:
@@ -156,8 +162,13 @@ def test_what_a_step_keeps_is_what_was_planned(wider_folder, way):
     )
     d, precision, training = plan.model.decoder, plan.shares.precision, plan.phases.training
     assert plan.load.prompt_tokens == len(prompt.input_ids)
-    looked = kept_context(d, precision, Attention("sdpa", 96, plan.load.prompt_tokens + 96, True))
-    running = 6 * (96 * working(d.width, d.mlp_width, precision) + looked)
+    if form == "shared":
+        asked = Attention("shared", 96, 96, False, prefix=plan.load.prompt_tokens, fused=True)
+    else:
+        asked = Attention("sdpa", 96, plan.load.prompt_tokens + 96, True)
+    looked = kept_context(d, precision, asked)
+    running = 6 * 96 * working(d.width, d.mlp_width, precision)
+    running += 6 * running_context(d, precision, asked)
     if how.get("gradient_checkpointing"):
         running += 6 * (96 * (kept_by_decoder(plan.model, precision) // d.layers) + looked)
     ours = training.activations + training.kv_cache - running
@@ -221,8 +232,30 @@ def test_by_hand_a_full_run_of_the_3b_base():
     # Of a prompt's cache: 2 bytes · 256 channels of keys and as many of values · 36 layers.
     cache = 36 * 2 * 2 * 256 * plan.load.prompt_tokens
     assert parts.kv_cache in (0, cache), "0 where the update of all weights is the peak"
-    branches = 36 * 2 * 2 * 256 * 4 * (plan.load.prompt_tokens + plan.load.completion_tokens)
-    assert plan.phases.reference.kv_cache == cache + branches
+    own = 36 * 2 * 2 * 256 * 4 * plan.load.completion_tokens
+    assert plan.phases.reference.kv_cache == cache + own, "on the CPU a prompt stands once"
+
+
+@pytest.mark.parametrize(
+    ("form", "gpu_gib", "copies"),
+    [("auto", None, 0), ("auto", 80, 4), ("repeated", None, 4), ("shared", 80, 0)],
+)
+def test_a_plan_counts_the_form_of_attention_that_would_run(form, gpu_gib, copies):
+    """Without a GPU auto is shared; copies are those of a prompt, one for each of 4 completions."""
+    # Small pictures and long completions: decoding is the rollout's fullest moment.
+    model = {"dtype": "bfloat16", "prefix_attention": form, "max_pixels": 28 * 28 * 256}
+    plan = planned(
+        "Qwen/Qwen2.5-VL-3B-Instruct", model=model, gpu_gib=gpu_gib,
+        lengths={"completion_tokens": 2048},
+    )  # fmt: skip
+    token, load = 36 * 2 * 2 * 256, plan.load
+    counted = (1 + copies) * load.prompt_tokens + 4 * load.completion_tokens
+    assert plan.phases.reference.kv_cache == token * counted
+    held = plan.phases.rollout.kv_cache / token
+    own = plan.shares.decoded * load.completion_tokens
+    prompts = plan.shares.at_once * load.prompt_tokens
+    repeated = plan.shares.decoded * load.prompt_tokens if copies else 0
+    assert held == pytest.approx(prompts + (own + repeated) * 37 / 36, rel=0.05)
 
 
 def test_without_a_kl_there_is_no_reference_and_lora_needs_no_copy(tiny_folder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any, cast
@@ -40,6 +41,7 @@ def load_model(config: ModelConfig) -> LoadedModel:
         ModelError: If something is missing, foreign, or does not fit together.
     """
     device = _device(config)
+    _refuse_flash_attention(config, device)
     backend = _image_backend(config)
     path = str(BUILTIN_FOLDER) if config.path == BUILTIN else config.path
     if _is_local(path):
@@ -232,6 +234,24 @@ def torchvision_fault() -> str | None:
         # A build for another torch is there, and fails at its first operator.
         return f"torchvision does not fit this torch ({error})"
     return None
+
+
+def _refuse_flash_attention(config: ModelConfig, device: torch.device) -> None:
+    """Say before anything is loaded that its kernels cannot run here."""
+    if config.attention != "flash_attention_2":
+        return
+    fix = "set model.attention to sdpa"
+    if device.type == "cpu":
+        raise ModelError(
+            f"model.attention is flash_attention_2, which computes on GPUs alone, and this model "
+            f"would be on the CPU; {fix}"
+        )
+    # transformers takes either package.
+    if all(importlib.util.find_spec(name) is None for name in ("flash_attn", "kernels")):
+        raise ModelError(
+            "model.attention is flash_attention_2, and flash-attn is not installed; "
+            f"{fix}, or pip install flash-attn --no-build-isolation"
+        )
 
 
 def _image_backend(config: ModelConfig) -> ImageBackend:

@@ -330,3 +330,9 @@ def test_plain_transformers_makes_the_same_prompt_of_what_was_saved(family_folde
         [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
     )
     assert text == inputs.text
+
+
+def test_flash_attention_without_a_gpu_is_refused_with_the_fix(tiny_folder):
+    said = refusal(tiny_folder, attention="flash_attention_2", dtype="bfloat16")
+    assert "would be on the CPU" in said
+    assert "set model.attention to sdpa" in said

@@ -336,3 +336,15 @@ def test_flash_attention_without_a_gpu_is_refused_with_the_fix(tiny_folder):
     said = refusal(tiny_folder, attention="flash_attention_2", dtype="bfloat16")
     assert "would be on the CPU" in said
     assert "set model.attention to sdpa" in said
+
+
+def test_code_that_comes_with_a_checkpoint_is_not_run(copied):
+    named = {name: f"theirs.{name}" for name in ("AutoConfig", "AutoModelForImageTextToText")}
+    edit(copied / "config.json", auto_map=named)
+    edit(copied / "preprocessor_config.json", auto_map={"AutoImageProcessor": "theirs.Processor"})
+    edit(copied / "tokenizer_config.json", auto_map={"AutoTokenizer": ["theirs.Tokenizer", None]})
+    run = copied / "run"
+    (copied / "theirs.py").write_text(f"open({str(run)!r}, 'w').close()\n", encoding="utf-8")
+    model = load(copied)
+    assert type(model.network) is Qwen2_5_VLForConditionalGeneration
+    assert not run.exists()

@@ -51,12 +51,12 @@ class GqaReader:
             fits=lambda path: "sceneGraphs" not in path.name,
         )
         reading.files.append(file)
-        records = known_records(self, file, records_of(file))
+        records = known_records(self, file, records_of(self, file))
         split = file.stem.split("_")[0]
         graph_file = only_file(source.boxes) or _graphs_beside(file, split)
         graphs = None
         if graph_file is not None:
-            asked = _pictures(told(records_of(file), "Questions", reading.on_progress))
+            asked = _pictures(told(records_of(self, file), "Questions", reading.on_progress))
             graphs = _read_graphs(graph_file, asked, reading.on_progress)
             reading.files.append(graph_file)
         for record in records:

@@ -97,11 +97,11 @@ def only_file(paths: Sequence[Path]) -> Path | None:
     return paths[0] if paths else None
 
 
-def records_of(path: Path) -> Iterator[Record]:
+def records_of(reader: Reader, path: Path) -> Iterator[Record]:
     """Records of a JSON document or of JSON Lines, whichever the file is.
 
     Raises:
-        DataError: If it is neither.
+        DataError: If it is neither; names the reader's layouts.
     """
     if path.suffix == ".jsonl":
         return line_records(path)
@@ -111,7 +111,8 @@ def records_of(path: Path) -> Iterator[Record]:
     if first == "{":
         # One object over many lines is a document; one on each line is JSON Lines.
         return line_records(path) if _is_json_lines(path) else document_records(path)
-    raise DataError(f"{path} is no JSON (it starts with {shown(first)}); name the JSON file")
+    found = f"it is no JSON, it starts with {shown(first)}" if first else "the file is empty"
+    raise layout_error(reader, path, found)
 
 
 def known_records(

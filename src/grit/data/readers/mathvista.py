@@ -47,7 +47,7 @@ class MathVistaReader:
             raise layout_error(self, file, "it is a parquet file")
         reading.files.append(file)
         reading.templates["question"] = "{question} (Unit: {unit})\nChoices:\n(A) …"
-        records = known_records(self, file, records_of(file))
+        records = known_records(self, file, records_of(self, file))
         for record in records:
             fields = Fields(record)
             row = _row(fields, record.key, file.stem)
@@ -68,8 +68,10 @@ def _home(file: Path) -> Path | None:
 
 def _row(fields: Fields, pid: str, split: str) -> dict[str, Any]:
     choices = _choices(fields)
-    answer = fields.text("answer") if fields.values.get("answer") else ""
-    if not answer:
+    answer = ""
+    if fields.values.get("answer"):
+        answer = fields.text("answer")
+    else:
         fix = "testmini.json has the answers; those of the test part are not published"
         value = shown(fields.values.get("answer"))
         fields.fault(FindingKind.EMPTY_TEXT, "the item has no answer", value, fix)

@@ -76,6 +76,9 @@ class MmeReader:
     def _lines(self, path: Path, images: Path | None) -> Iterator[_Line]:
         """Lines of whichever layout the path has."""
         if path.is_file():
+            if not _is_table(path):
+                found = "its first line is not image⇥question⇥answer"
+                raise layout_error(self, path, found)
             yield from _of_table(path, images)
             return
         if not path.is_dir():

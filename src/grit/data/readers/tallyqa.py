@@ -49,10 +49,10 @@ class TallyqaReader:
         source = reading.source
         file = one_file(self, source, ("*.json",))
         reading.files.append(file)
-        records = known_records(self, file, records_of(file))
+        records = known_records(self, file, records_of(self, file))
         regions = None
         if source.boxes:
-            asked = told(records_of(file), "Questions", reading.on_progress)
+            asked = told(records_of(self, file), "Questions", reading.on_progress)
             wanted = {each for r in asked if (each := _picture(r.value)) is not None}
             regions = read_regions(source.boxes, wanted, reading.on_progress)
             reading.files += source.boxes

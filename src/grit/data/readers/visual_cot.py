@@ -60,7 +60,7 @@ class VisualCotReader:
             ("*_cot_*.jsonl", "*.json", "*.jsonl"),
         )
         reading.files.append(file)
-        first = next(iter(records_of(file)), None)
+        first = next(iter(records_of(self, file)), None)
         keys = as_object(first.value).keys() if first else set[str]()
         other = only_file(source.boxes)
         if "conversations" in keys:
@@ -80,7 +80,7 @@ class VisualCotReader:
                 yield read_row(record, row, source.images, findings=fields.findings)
         else:
             training = frozenset({"question", "answer", "image"})
-            for record in known_records(self, file, records_of(file), training):
+            for record in known_records(self, file, records_of(self, file), training):
                 fields = Fields(record)
                 row = {"id": f"{file.stem}-{record.line}", **fields.values}
                 yield read_row(record, row, source.images)
@@ -107,7 +107,7 @@ def _by_question(
     if path is None:
         return {}
     rows: dict[str, dict[str, Any]] = {}
-    for record in records_of(path):
+    for record in records_of(reader, path):
         row = as_object(record.value)
         if keys <= row.keys():
             rows[str(row.get("question_id"))] = row

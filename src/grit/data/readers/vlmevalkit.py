@@ -64,8 +64,11 @@ class VlmevalkitReader:
                 row["image"] = ""
             elif "image" in fields.values:
                 row["image"] = pictures.of(fields)
-            else:
+            elif "image_path" in fields.values:
                 row["image"] = fields.text("image_path")
+            else:
+                kind, fix = FindingKind.MISSING_KEY, "download the file again"
+                fields.fault(kind, "the row has no picture", str(row["id"]), fix)
             slim = {key: value for key, value in fields.values.items() if key != "image"}
             record = replace(record, value=slim)
             yield read_row(record, row, source.images, findings=fields.findings)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reading import faults_of, read, write_json, write_lines
 
+from grit.data.readers.catalogue import READERS
 from grit.data.readers.documents import document_lists, document_records
 from grit.errors import DataError
 
@@ -107,6 +108,45 @@ def test_a_missing_path_and_an_empty_folder_are_refused(tmp_path):
         read("vsr", tmp_path / "none")
     with pytest.raises(DataError, match="the folder holds nothing"):
         read("vsr", tmp_path)
+
+
+@pytest.mark.parametrize("name", sorted(READERS))
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe\x00", b"\x89PNG\r\n", b"[1, 2]", b"{}", b"a\tb"]
+)
+def test_no_file_at_all_raises_anything_but_our_error(tmp_path, name, content):
+    path = tmp_path / "file.json"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"file\.json"):
+        read(name, path)
+
+
+HOSTILE = {
+    "tallyqa": '[{"image": 5, "question": [], "answer": {}, "issimple": 1, "question_id": [1]}]',
+    "gqa": '{"1": {"question": 5, "imageId": [], "answer": null, "annotations": 3}}',
+    "ovdeval": (
+        '{"images": [3, {"id": [1]}], "categories": [{"id": {}}], '
+        '"annotations": [null, {"image_id": [1], "category_id": {}, "bbox": "x"}]}'
+    ),
+    "visual-cot": '[{"image": ["a", "a###x"], "conversations": [{"value": 4}], "question_id": {}}]',
+    "mathvista": (
+        '{"1": {"question": "q", "image": "i", "question_type": [], "answer_type": 3, '
+        '"answer": 5, "choices": [1]}}'
+    ),
+    "vsr": '{"image": {}, "caption": 4, "label": [], "relation": null}\n[]\n',
+    "grit-data": '{"question": {}, "answer": [], "image": 4, "bboxs": "x", "width": {}}\n',
+    "vlmevalkit": "index\timage\tquestion\tanswer\n1\t[1,2\tq\ta\n2\t\tq\ta\n3\n",
+    "mme": "a.jpg\tIs it?\tmaybe\n\t\t\n",
+}
+
+
+@pytest.mark.parametrize("name", sorted(READERS))
+def test_wrong_types_everywhere_are_faults_and_no_crash(tmp_path, name):
+    path = tmp_path / "file.json"
+    path.write_text(HOSTILE[name])
+    rows, _ = read(name, path)
+    assert rows
+    assert all(row.findings and row.sample is None for row in rows)
 
 
 def test_a_split_is_a_whole_word_of_the_name(tmp_path):

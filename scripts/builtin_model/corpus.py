@@ -44,7 +44,7 @@ _ANSWER_WEIGHTS = {"relation": 4.0}
 """How much an answer and the finding before it weigh in the loss, where that is not 1. A comparison
 is learned last of all, and is few tokens in sixty. Counting at a glance is left hard on purpose."""
 
-_CHAIN_WEIGHT = 6.0
+_CHAIN_WEIGHT = 10.0
 """How much the boxes of a chain weigh. Two turns in three are boxes alone: with equal weights the
 boxes that GRPO-GR brings out would be the less practised ones."""
 
@@ -57,8 +57,8 @@ _DIRECT_TASKS = {
 }
 _CONCLUDED_TASKS = {"relation": 0.9, "counting": 0.1}
 _SUFFIX_TASKS = {
-    "relation": 0.32,
-    "counting": 0.32,
+    "relation": 0.22,
+    "counting": 0.42,
     "attribute": 0.09,
     "arithmetic": 0.09,
     "existence": 0.09,

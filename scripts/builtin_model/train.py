@@ -99,7 +99,7 @@ class Teacher:
                 made.answers.append(slice(start, start + len(ids[3])))
                 made.sorts.append(turn.sort)
             made.prompts.append(
-                self._model.family.prepare(self._model, picture, head + "<|vision_end|>")
+                self._model.family.prepare(self._model, [picture], head + "<|vision_end|>")
             )
         return made
 

@@ -27,6 +27,17 @@ __all__ = ["PrepareCommand", "prepare_set"]
 
 _SECONDS_BETWEEN_LINES = 10.0
 
+_TAKEN_BY = {
+    "boxes": ("tallyqa", "gqa", "visual-cot"),
+    "categories": ("mme",),
+    "counts": ("tallyqa", "grit-data"),
+    "paper": ("vsr", "tallyqa", "gqa", "mathvista", "mme", "ovdeval"),
+    **dict.fromkeys(
+        ("images", "split", "allow_missing_images", "allow_rejected", "copy_images"), tuple(READERS)
+    ),
+}
+"""Flags that not every set takes, and which do."""
+
 
 @dataclasses.dataclass(frozen=True)
 class PrepareCommand:
@@ -114,6 +125,11 @@ def _refuse(command: PrepareCommand) -> None:
         raise ConfigError(f"no reader is called {command.name}; known are {known}")
     if command.num is not None and command.num < 1:
         raise ConfigError(f"--num {command.num} draws nothing; give 1 or more")
+    given = [flag for flag in _TAKEN_BY if getattr(command, flag)]
+    for flag in given:
+        if command.name not in _TAKEN_BY[flag]:
+            word, takers = flag.replace("_", "-"), ", ".join(_TAKEN_BY[flag])
+            raise ConfigError(f"--{word} means nothing to {command.name}; it is for {takers}")
     if command.name != MIX and len(command.sources) != 1:
         raise ConfigError(
             f"{command.name} is read from one path; --from names {len(command.sources)}"

@@ -49,7 +49,9 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_read(vsr, tmp_path):
         (["vrs", "--from", vsr, *to], "no reader is called vrs; known are grit-data, vsr"),
         (["vsr", "--from", vsr, vsr, *to], "read from one path; --from names 2"),
         (["vsr", "--from", vsr, *to, "--num", "0"], "--num 0 draws nothing"),
-        (["vsr", "--from", vsr, *to, "--boxes", vsr + "x"], "--boxes .*vsrx is no file"),
+        (["vsr", "--from", vsr, *to, "--categories", "count"], "--categories means nothing to vsr"),
+        (["mix", "--from", vsr, *to, "--copy-images"], "--copy-images means nothing to mix"),
+        (["gqa", "--from", vsr, *to, "--boxes", vsr + "x"], "--boxes .*vsrx is no file"),
         (["vsr", "--from", vsr, *to, "--images", vsr + "/dev.jsonl"], "is no folder"),
     ]:
         with pytest.raises(ConfigError, match=message):

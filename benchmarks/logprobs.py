@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 from output import add_output_flags, as_table, write
-from timing import Spent, median_spent, peak_bytes, resident_bytes, spent_by, take_turns
+from timing import Spent, median_spent, peak_bytes, reset_peak, spent_by, take_turns
 from torch import Tensor
 
 from grit.policy.logprobs import token_logprobs
@@ -47,7 +47,7 @@ class Turn:
 
     Args:
         spent: Seconds.
-        extra_bytes: Peak of the process over what it held before its first turn.
+        extra_bytes: Peak of the process over what it held before.
         logprobs: What was found.
         gradient: Of the states.
     """
@@ -69,32 +69,27 @@ WAYS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "plain": plain,
 }
 
-_held: int | None = None
-
 
 def turn(way: str, size: Size) -> Turn:
     """Make one turn in this process; states and weights are those of the seed."""
-    global _held
     torch.manual_seed(0)
     hidden = torch.randn(size.tokens, size.width, requires_grad=True)
     weight = (torch.randn(size.vocabulary, size.width) / size.width**0.5).requires_grad_()
     tokens = torch.randint(size.vocabulary, (size.tokens,))
-    if _held is None:
-        # What a first call loads is no part of what is measured.
-        small = (hidden[:2], weight, tokens[:2])
-        WAYS[way](*small).mean().backward()
-        hidden.grad = weight.grad = None
-        _held = resident_bytes()
+    # What a first call loads is no part of what is measured.
+    WAYS[way](hidden[:2], weight, tokens[:2]).mean().backward()
+    hidden.grad = weight.grad = None
     found: list[Tensor] = []
 
     def compute() -> None:
         found.append(WAYS[way](hidden, weight, tokens))
         found[0].mean().backward()
 
+    held = reset_peak()
     spent = spent_by(compute)
     assert hidden.grad is not None
     return Turn(
-        spent, peak_bytes() - _held, found[0].tolist(), hidden.grad.flatten()[:10_000].tolist()
+        spent, peak_bytes() - held, found[0].tolist(), hidden.grad.flatten()[:10_000].tolist()
     )
 
 
@@ -116,7 +111,7 @@ def measure(size: Size, rounds: int) -> dict[str, list[Turn]]:
 def compare(size: Size, found: dict[str, list[Turn]]) -> dict[str, Any]:
     """A row: time, memory, and how far values are apart."""
     spent = {way: median_spent([turn.spent for turn in turns]) for way, turns in found.items()}
-    extra = {way: turns[-1].extra_bytes for way, turns in found.items()}
+    extra = {way: max(turn.extra_bytes for turn in turns) for way, turns in found.items()}
     ours, theirs = found["chunked"][-1], found["plain"][-1]
     row: dict[str, Any] = {
         "tokens": size.tokens,

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import ctypes
 import statistics
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-__all__ = ["Spent", "median_spent", "peak_bytes", "resident_bytes", "spent_by", "take_turns"]
+__all__ = [
+    "Spent",
+    "median_spent",
+    "peak_bytes",
+    "reset_peak",
+    "resident_bytes",
+    "spent_by",
+    "take_turns",
+]
 
 NameT = TypeVar("NameT", bound=Hashable)
 FoundT = TypeVar("FoundT")
@@ -62,8 +72,17 @@ def resident_bytes() -> int:
 
 
 def peak_bytes() -> int:
-    """The most memory that this process has had, its parent's not counted; Linux only."""
+    """The most memory that this process has had since ``reset_peak``; Linux only."""
     return _status("VmHWM")
+
+
+def reset_peak() -> int:
+    """Let the peak start from what is held now, which is given back in bytes; Linux only."""
+    # What was freed and kept for later would hide what the next call takes; only glibc has this.
+    with suppress(AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    return resident_bytes()
 
 
 def _finish(device: str) -> None:

@@ -43,9 +43,11 @@ def test_the_median_is_taken_of_each_clock_by_itself():
     assert timing.median_spent(turns) == timing.Spent(2.0, 2.0)
 
 
-def test_memory_of_this_process_rises_with_what_it_holds():
-    before = timing.resident_bytes()
+def test_memory_of_this_process_and_its_peak_since_the_last_reset():
+    before = timing.reset_peak()
     held = bytearray(64 * 2**20)
     assert timing.resident_bytes() - before > 60 * 2**20
     del held
     assert timing.peak_bytes() - before > 60 * 2**20
+    after = timing.reset_peak()
+    assert timing.peak_bytes() - after < 10 * 2**20

@@ -15,9 +15,9 @@ from grit.judges.units import UNITS
 __all__ = ["Naming", "named_choice", "place_of_reference"]
 
 _LETTERS = "abcdefghij"
-_LEAD = r"(?:(?:the )?(?:correct |right |final )?(?:answer|option|choice)(?: is)?\s*:?\s*)*"
+_LEAD = r"(?:(?:the )?(?:correct |right |final )?(?:answer|option|choice)(?: is)?\s*+(?::\s*+)?+)*+"
 _BARE_LETTER = re.compile(rf"{_LEAD}\(?([a-j])\)?[.:)]?", re.IGNORECASE)
-_LETTER_AND_TEXT = re.compile(rf"{_LEAD}(?:\(([a-j])\)|([a-j])[.:)])\s*(\S.*)", re.IGNORECASE)
+_LETTER_AND_TEXT = re.compile(rf"{_LEAD}(?:\(([a-j])\)|([a-j])[.:),])\s*(\S.*)", re.IGNORECASE)
 _LEAD_AND_TEXT = re.compile(rf"{_LEAD}(.*)", re.IGNORECASE | re.DOTALL)
 _FINAL_LETTER = re.compile(r"\b(?:answer|option|choice)(?: is)?:? ?\(?([A-J])\)?(?=[\s.:,)]|$)")
 _LONE_LETTER = re.compile(r"\(([A-Ja-j])\)")
@@ -27,6 +27,7 @@ _EMPTY_WORDS = (
     "if there so which what"
 )
 _EMPTY = frozenset(_EMPTY_WORDS.split())
+_TAKES_BACK = frozenset({"not", "neither", "nor", "no", "so", "therefore", "but", "than"})
 _PLACES = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "last": -1}
 _PLACE_NOUNS = frozenset({"one", "option", "choice", "answer", "question", "statement"})
 _FIGURE = re.compile(r"\d")
@@ -132,8 +133,10 @@ def _by_letter(answer: str, choices: Sequence[str]) -> Naming | None:
         text = _by_text(both[3], choices)
         number = _by_number(both[3], choices)
         said = text if text is not None else number.place if number else None
-        if said is None or place >= len(choices):
+        if place >= len(choices):
             return None
+        if said is None:
+            return Naming(place, "by its letter", rest=tuple(words_of(both[3])))
         if said != place:
             return Naming(None, "letter and text name different choices")
         return Naming(place, "by letter and text")
@@ -208,7 +211,8 @@ def _by_words(answer: str, choices: Sequence[str]) -> Naming | None:
     covered = _covered(ours, texts)
     named = sorted({place for place in covered if place is not None})
     if len(named) > 1:
-        return Naming(None, "names several choices", is_other=True)
+        is_plain = not (_TAKES_BACK.intersection(ours) or _are_letters(choices) or len(ours) > 12)
+        return Naming(None, "names several choices", is_other=is_plain)
     if named:
         rest = tuple(word for word, place in zip(ours, covered, strict=True) if place is None)
         return Naming(named[0], "names it", rest=rest)

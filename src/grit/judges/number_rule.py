@@ -26,7 +26,7 @@ _PLAIN_BOUND = re.compile(
     r"(?: than)? ?[\w.,]+(?: \w+)?|[\w.,]+ (?:or|and) (?:more|less|fewer)"
 )
 _ALTERNATIVES = re.compile(
-    r"(?:(?:about|from|either|around|roughly) )*[\w.]+(?:[-–/]| or | to |, )[\w.]+(?: \w+)?"
+    r"(?:(?:about|from|either|around|roughly) )*[\w.]+(?:[-–/]| or | to |, )(?!not )[\w.]+(?: \w+)?"
     r"|between \S+ and \S+(?: \w+)?"
 )
 _FINAL = re.compile(
@@ -55,8 +55,10 @@ _ORDINAL_WORDS = "first second third fourth fifth last one single pair both half
 _ORDINALS = frozenset(_ORDINAL_WORDS.split())
 _LIST = re.compile(r"[\[({]?\s*(-?\d+(?:\.\d+)?(?:\s*[,;]\s*-?\d+(?:\.\d+)?)+)\s*[\])}]?")
 _UNIT_IN_QUESTION = re.compile(
-    r"\(unit:?\s*([^()\s]+)\)|\bin ([a-z°%$]+)[\s.?!)]*$|\bnearest ([a-z]+)\b", re.IGNORECASE
+    r"\(unit:?\s*([^()\s]+)\)|\bin ([a-z°%$]+)[\s.?!)]*$|\b(?:nearest|how many) ([a-z]+)\b",
+    re.IGNORECASE,
 )
+_PARTED_SIGN = re.compile(r"^-\s+(?=\d)")
 _QUOTED_INCH = re.compile(r"(?<=\d)\s?(?:\"|″|''|in)\.?$")
 
 
@@ -70,6 +72,7 @@ def judge_number(request: JudgeRequest, prediction: str, true: Quantity) -> Verd
     """
     wanted = shown(_written(true.value))
     text = _QUOTED_INCH.sub(" inch", plain(prediction).strip())
+    text = _PARTED_SIGN.sub("-", text)
     if is_hedged(text):
         if len(words_of(text)) <= _FEW_WORDS:
             return wrong(_RULE, f"{shown(prediction)} does not commit itself; true: {wanted}")
@@ -88,6 +91,8 @@ def judge_number(request: JudgeRequest, prediction: str, true: Quantity) -> Verd
         if verdict is not None:
             return verdict
     said = shown(_written(found[0].value))
+    if len(found) > 1 and sum(each.value for each in found) == true.value:
+        return unsure(_RULE, f"{said} several times, which may add up; true: {wanted}")
     if bound := _BOUND.search(folded):
         return unsure(_RULE, f"'{bound[0]}' beside {said} is no plain number; true: {wanted}")
     return _compare(request, found, true)
@@ -165,6 +170,8 @@ def _compare(request: JudgeRequest, found: Sequence[Quantity], true: Quantity) -
     meant = true.unit or canonical_unit(request.unit) or _unit_asked(request.question, unit)
     if unit == "%" and meant is None and _equal(request, value / 100, true.value):
         return right(_RULE, f"says {said}, as is true")
+    if unit is None and true.unit == "%" and value * 100 == true.value:
+        return unsure(_RULE, f"{said} may be the share {wanted}")
     if unit is not None and meant is not None and unit != meant:
         if not same_kind(unit, meant):
             return unsure(_RULE, f"unit {unit}; true unit: {meant}")

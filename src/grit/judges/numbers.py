@@ -73,7 +73,7 @@ def find_quantities(text: str) -> list[Quantity]:
         at += taken
         unit, unit_span = suffix_unit, (end, tokens[at - 1].end())
         if unit is None:
-            unit, unit_span = _unit_around(tokens, start, at, end)
+            unit, unit_span = _unit_around(tokens, at - taken, at, end)
         found.append(Quantity(value, unit, start, end, unit_span))
     return found
 
@@ -166,16 +166,13 @@ def _word_run(text: str, tokens: Sequence[re.Match[str]], at: int) -> list[int]:
 
 
 def _unit_around(
-    tokens: Sequence[re.Match[str]], start: int, after: int, end: int
+    tokens: Sequence[re.Match[str]], at: int, after: int, end: int
 ) -> tuple[str | None, tuple[int, int]]:
     """The unit before (money) or behind a number, and its characters."""
     if after < len(tokens):
         unit = UNITS.get(tokens[after].group().casefold())
         if unit is not None:
             return unit, tokens[after].span()
-    for token in reversed(tokens[:after]):
-        if token.end() <= start:
-            if token.group() in MONEY and token.end() == start:
-                return token.group(), token.span()
-            break
+    if at and tokens[at - 1].group() in MONEY and tokens[at - 1].end() == tokens[at].start():
+        return tokens[at - 1].group(), tokens[at - 1].span()
     return None, (end, end)

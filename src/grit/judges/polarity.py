@@ -49,6 +49,10 @@ _POLAR_WORDS = (_YES | _NO) - {"no"}
 _LEAD = re.compile(
     r"\W*(yes|yeah|yep|indeed|correct|true|right|no|nope|wrong|false)\s*[,.;:!—–]\s*", re.I
 )
+_IDIOM = re.compile(r"\bno (?:doubt|problem|question|wonder)\b", re.IGNORECASE)
+_DOUBLE = re.compile(
+    r"\b(?:not|\w+n't)\b.*\b(?:not|without|impossible|unlikely|untrue|false|wrong|absent|missing)\b"
+)
 _TURN = re.compile(r"\b(?:but|however|although|actually|wait|rather)\b", re.IGNORECASE)
 
 
@@ -64,6 +68,7 @@ def polarity(text: str) -> Polarity:
     "No" counts as an answer where it stands first, last or by itself between marks; elsewhere, as
     in "there is no dog", it is a negation, which agrees with a no and casts doubt on a yes.
     """
+    text = _IDIOM.sub(" ", text)
     words = words_of(text, articles=True)
     led = _led_by(text)
     if led is not None:
@@ -84,8 +89,12 @@ def polarity(text: str) -> Polarity:
         return Polarity.BOTH
     if says_yes:
         return Polarity.MIXED if denies else Polarity.YES
-    if says_no or _PLAIN_DENIAL.search(flat):
+    if says_no:
         return Polarity.NO
+    if _PLAIN_DENIAL.search(flat):
+        # "It is not impossible", "There is no dog here, but …": more than a plain denial.
+        is_plain = not (_TURN.search(text) or _DOUBLE.search(flat))
+        return Polarity.NO if is_plain else Polarity.UNCLEAR
     return Polarity.UNCLEAR
 
 

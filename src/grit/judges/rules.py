@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from grit.judges.choices import named_choice, place_of_reference
 from grit.judges.formulas import plain
@@ -25,6 +26,7 @@ __all__ = ["RulesJudge", "decide"]
 
 _LONGEST = 2000
 _FEW_WORDS = 12
+_MOST_CHOICES = 26
 _POLAR = {"yes": Polarity.YES, "true": Polarity.YES, "no": Polarity.NO, "false": Polarity.NO}
 _FOUR_NUMBERS = re.compile(
     r"(?<![\w.])[\[(]{0,2}\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*,"
@@ -61,7 +63,7 @@ def decide(request: JudgeRequest) -> Verdict:
     if len(prediction) > _LONGEST or len(reference) > _LONGEST:
         longest = max(len(prediction), len(reference))
         return unsure("text", f"{longest} characters are no short answer")
-    prediction = without_tags(prediction)
+    prediction, request = without_tags(prediction), _shortened(request)
     asked = _POLAR.get(" ".join(words_of(reference)))
     if len(request.choices) > 1:
         chosen = _choice(request, prediction, is_polar=asked is not None)
@@ -77,6 +79,16 @@ def decide(request: JudgeRequest) -> Verdict:
     if quantity := whole_quantity(plain(reference)):
         return judge_number(request, prediction, quantity)
     return _short_answer(prediction, reference, request.question)
+
+
+def _shortened(request: JudgeRequest) -> JudgeRequest:
+    """The request with a question of bounded length, and without choices that are essays."""
+    question, choices = request.question, request.choices
+    if len(question) > 2 * _LONGEST:
+        question = f"{question[:_LONGEST]} {question[-_LONGEST:]}"
+    if len(choices) > _MOST_CHOICES or any(len(choice) > _LONGEST for choice in choices):
+        choices = ()
+    return replace(request, question=question, choices=choices)
 
 
 def _choice(request: JudgeRequest, prediction: str, *, is_polar: bool) -> Verdict | None:

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading import faults_of, read, write_json, write_lines
 
@@ -18,6 +18,7 @@ values = st.recursive(
 )
 
 
+@settings(max_examples=25)
 @given(st.lists(values, max_size=4), st.sampled_from([None, 0, 2]))
 def test_items_of_a_list_are_those_of_json(tmp_path_factory, items, indent):
     path = tmp_path_factory.mktemp("list") / "a.json"
@@ -25,6 +26,7 @@ def test_items_of_a_list_are_those_of_json(tmp_path_factory, items, indent):
     assert [record.value for record in document_records(path)] == items
 
 
+@settings(max_examples=25)
 @given(st.dictionaries(st.text(max_size=3), values, max_size=4), st.sampled_from([None, 1]))
 def test_values_of_an_object_are_those_of_json(tmp_path_factory, items, indent):
     path = tmp_path_factory.mktemp("object") / "a.json"

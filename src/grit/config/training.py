@@ -46,6 +46,10 @@ class TrainingConfig(Config):
     max_sequences_per_forward: int = Field(default=64, ge=1)
     """A larger group is split, its gradients summed at the prompt's cache (the same result)."""
 
+    max_padding: float = Field(default=0.1, ge=0.0, le=1.0)
+    """Largest share of padding in what goes through the model together; completions whose lengths
+    differ more are split as a larger group is. 1 leaves them together."""
+
     checkpoint_every: int = Field(default=50, ge=1)
     """Steps between checkpoints; the last step always writes one."""
 

@@ -70,6 +70,7 @@ def micro_batches(
     *,
     groups_at_once: int,
     max_sequences: int,
+    max_padding: float = 1.0,
     keep: Sequence[bool] | None = None,
 ) -> Iterator[MicroBatch]:
     """Cut a step's groups.
@@ -78,6 +79,8 @@ def micro_batches(
         groups: All of them, in the order of the flat lists.
         groups_at_once: Groups whose prompts are run together.
         max_sequences: Most completions in one part; a larger micro-batch is split.
+        max_padding: Largest share of padding in a part; completions of lengths that differ more
+            are split. 1 leaves them together.
         keep: Completions to run, by place in the flat lists; None runs all of them. A group
             without any is left out with its prompt.
     """
@@ -102,6 +105,24 @@ def micro_batches(
         parts = tuple(
             Part(tuple(p for p, _ in cut), tuple(row for _, row in cut))
             for start in range(0, len(members), size)
-            if (cut := members[start : start + size])
+            for cut in _alike(members[start : start + size], lengths, max_padding)
         )
         yield MicroBatch(tuple(groups[number].prompt.inputs for number, _ in chosen), parts)
+
+
+def _alike(
+    members: Sequence[tuple[int, int]], lengths: Sequence[int], max_padding: float
+) -> Iterator[Sequence[tuple[int, int]]]:
+    """Cut completions, sorted by length, so that no cut is padded by more than a share."""
+    end = len(members)
+    while end > 0:
+        # From the longest down: it says how long all of its part are.
+        first, longest, tokens = end, lengths[members[end - 1][0]], 0
+        while first > 0:
+            tokens += lengths[members[first - 1][0]]
+            padded = longest * (end - first + 1)
+            if first < end and padded - tokens > max_padding * padded:
+                break
+            first -= 1
+        yield members[first:end]
+        end = first

@@ -149,6 +149,7 @@ class Trainer:
             groups,
             groups_at_once=training.micro_batch_groups,
             max_sequences=training.max_sequences_per_forward,
+            max_padding=training.max_padding,
             keep=keep,
         )
 

@@ -62,6 +62,45 @@ def test_parts_are_even_and_hold_completions_of_like_length():
     assert [sorted(part.places) for part in micro.parts] == [[1, 3, 4], [0, 2]]
 
 
+@given(
+    st.lists(st.integers(1, 1000), min_size=1, max_size=40),
+    st.integers(1, 40),
+    st.sampled_from([0.0, 0.1, 0.25]),
+)
+def test_no_part_is_padded_by_more_than_its_share(lengths, most, share):
+    parts = [
+        part
+        for micro in micro_batches(
+            [group("only", lengths)], groups_at_once=1, max_sequences=most, max_padding=share
+        )
+        for part in micro.parts
+    ]
+    assert sorted(place for part in parts for place in part.places) == [*range(len(lengths))]
+    padded = [len(part.places) * max(lengths[place] for place in part.places) for part in parts]
+    real = [sum(lengths[place] for place in part.places) for part in parts]
+    assert all(p - r <= share * p + 1e-9 for p, r in zip(padded, real, strict=True))
+
+
+def test_padding_of_a_group_of_mixed_lengths_is_counted():
+    # Eight lengths as they come out of one prompt.
+    lengths = [58, 150, 91, 64, 77, 131, 60, 83]
+
+    def padding(**settings):
+        padded = parts = 0
+        for micro in micro_batches(
+            [group("only", lengths)], groups_at_once=1, max_sequences=64, **settings
+        ):
+            parts += len(micro.parts)
+            for part in micro.parts:
+                padded += len(part.places) * max(lengths[place] for place in part.places)
+        return parts, 1 - sum(lengths) / padded
+
+    # Together: 714 of 8 · 150. In parts: 150 and 131, 91 to 77, 64 to 58: 714 of 300 + 273 + 192.
+    assert padding() == (1, 1 - 714 / 1200)
+    assert padding(max_padding=0.1) == (3, 1 - 714 / 765)
+    assert padding(max_padding=0.1)[1] < 0.07
+
+
 def test_nothing_kept_gives_no_micro_batch():
     groups = [group("only", [2, 2])]
     assert not list(micro_batches(groups, groups_at_once=1, max_sequences=2, keep=[False, False]))

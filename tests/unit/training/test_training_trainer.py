@@ -229,6 +229,7 @@ def test_importance_weights_scale_the_gradient_of_the_gain(bench, shift, cap, ti
         {"max_sequences_per_forward": 2},
         {"max_sequences_per_forward": 1},
         {"micro_batch_groups": 3, "max_sequences_per_forward": 4},
+        {"micro_batch_groups": 3, "max_padding": 0.0},
     ],
 )
 def test_splitting_groups_and_joining_them_gives_the_same_weights(bench, training):
@@ -253,7 +254,9 @@ def test_a_second_update_on_the_same_batch_has_a_ratio_that_is_not_one(bench, mo
     plain_loss = part_loss_module.token_loss
     monkeypatch.setattr(part_loss_module, "token_loss", watching)
     ours = bench(
-        loss={"updates_per_batch": 2}, training={"micro_batch_groups": 3}, optimizer={"lr": 100.0}
+        loss={"updates_per_batch": 2},
+        training={"micro_batch_groups": 3, "max_padding": 1.0},
+        optimizer={"lr": 100.0},
     )
     ours.step()
     first, second = ratios

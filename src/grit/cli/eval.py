@@ -195,8 +195,8 @@ def _show(command: EvalCommand, evaluations: list[Evaluation]) -> None:
         if (parts := part_figures(summaries)) is not None:
             out().print(parts)
     comparisons = compare_with_first(evaluations) if command.compare else []
-    if comparisons:
-        out().print(comparison_figures(comparisons))
+    for table in comparison_figures(comparisons):
+        out().print(table)
     for each in evaluations:
         out().print(f"rows in {each.path}", markup=False, soft_wrap=True)
         if command.predict_only:

@@ -18,9 +18,7 @@ _GROUPS = {TRAINING_TASKS: "trained on", ALL_TASKS: "all tasks"}
 
 def figures_table(rows: Sequence[EvaluationSummary], *, title: str | None = None) -> Table:
     """One line a task and model, with n and 95% intervals; tasks stay together."""
-    table = Table(
-        box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title=title, title_justify="left"
-    )
+    table = _narrow(title)
     table.add_column("task", no_wrap=True)
     table.add_column("model, asked", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
@@ -56,8 +54,7 @@ def part_figures(rows: Sequence[EvaluationSummary]) -> Table | None:
     parts = part_table(rows)
     if parts is None:
         return None
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title="parts of tasks")
-    table.title_justify = "left"
+    table = _narrow("parts of tasks")
     for number, name in enumerate(parts.columns):
         table.add_column(name, justify="left" if number < parts.num_words else "right")
     for line in parts.rows:
@@ -65,38 +62,51 @@ def part_figures(rows: Sequence[EvaluationSummary]) -> Table | None:
     return table
 
 
-def comparison_figures(rows: Sequence[ComparisonRow]) -> Table:
-    """What the second of each two evaluations has over the first, with p-values."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title_justify="left")
-    table.title = "second − first, on the samples that both answered"
-    for name in ("task", "second", "first"):
-        table.add_column(name)
-    for name in ("n", "unscored", "alone right"):
-        table.add_column(name, justify="right")
+def comparison_figures(rows: Sequence[ComparisonRow]) -> list[Table]:
+    """What the second of each two evaluations has over the first: a table for each two."""
+    pairs = dict.fromkeys((row.first, row.second) for row in rows)
+    tables = [
+        _comparison([row for row in rows if (row.first, row.second) == pair]) for pair in pairs
+    ]
+    if tables:
+        tables[-1].caption = "alone: right in the one, wrong in the other; intervals 95%"
+        tables[-1].caption_justify = "left"
+    return tables
+
+
+def _comparison(rows: Sequence[ComparisonRow]) -> Table:
+    left_out = max(row.n_left_out for row in rows)
+    table = _narrow(
+        f"{rows[0].second}, minus {rows[0].first}"
+        + (f" (up to {left_out} pairs left out, unscored)" if left_out else "")
+    )
+    table.add_column("task", no_wrap=True)
+    for name in ("n", "alone"):
+        table.add_column(name, justify="right", no_wrap=True)
     for name in ("accuracy", "p", "IoU", "p"):
         table.add_column(name, no_wrap=True)
     for row in rows:
         table.add_row(
             _GROUPS.get(row.task, row.task),
-            row.second,
-            row.first,
             str(row.n),
-            str(row.n_left_out),
             f"{row.only_second} / {row.only_first}",
             _difference(row.accuracy_difference, row.accuracy_interval),
-            p_value(row.mcnemar_p),
+            p_value(row.mcnemar_p).replace("< ", "<"),
             _difference(row.iou_difference, row.iou_interval),
-            p_value(row.iou_p),
+            p_value(row.iou_p).replace("< ", "<"),
         )
-    table.caption = "95% intervals and p of IoU by paired bootstrap; p of accuracy by McNemar"
-    table.caption_justify = "left"
     return table
+
+
+def _narrow(title: str | None) -> Table:
+    """A table whose columns stand one space apart: figures with intervals fit 80 characters."""
+    return Table(box=SIMPLE_HEAD, padding=0, show_edge=False, title=title, title_justify="left")
 
 
 def _difference(value: float | None, interval: Interval | None) -> str:
     if value is None or interval is None:
         return "–"
-    low, high = (figure(end, signed=True) for end in interval)
+    low, high = (f"{end:+.2f}".replace("-", "−") for end in interval)
     return f"{figure(value, signed=True)} [dim]{low}…{high}[/dim]"
 
 

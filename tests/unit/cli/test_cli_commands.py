@@ -158,7 +158,9 @@ def test_eval_compares_modes_and_writes_tables(here, tiny_folder, capsys):
     words = ["eval", str(tiny_folder), "--mode", "direct", "icl", *flags, "--output", "out"]
     assert main([*words, "--compare", "--tables", *files]) == 0
     captured = capsys.readouterr()
-    assert "second − first" in captured.out
+    assert "base, icl, minus base, direct" in captured.out
+    assert max(map(len, captured.out.splitlines())) <= 80
+    assert "…  …" not in captured.out, "nothing is cut off on a terminal of 80"
     assert "rows in out/evaluations/base-icl.jsonl" in captured.out
     content = FiguresFile.model_validate_json((here / "t.json").read_text("utf-8"))
     assert {row.mode for row in content.rows} == {"direct", "icl"}

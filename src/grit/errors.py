@@ -8,6 +8,9 @@ The tree::
     │   └── PictureError       a picture that is missing, broken or too large
     ├── ModelError             a model folder, its tokenizer, processor or weights
     ├── SpaceMismatchError     boxes of two coordinate spaces in one computation
+    ├── JudgeError             a judge that cannot be asked: its key, model, address or cache
+    │   ├── JudgeOutageError   a judge's server that cannot be had, where that is to end things
+    │   └── BudgetSpentError   a judge has cost what a run may spend on it
     ├── RewardError            a reward that cannot be found or breaks its protocol
     ├── RunFolderError         a run folder that is taken, torn, foreign or changed
     ├── CheckpointError        a checkpoint that cannot be written or read
@@ -22,11 +25,14 @@ Each message names the value and the next step; the command line prints it witho
 
 __all__ = [
     "BY_SIGNAL",
+    "BudgetSpentError",
     "CheckpointError",
     "ConfigError",
     "DataError",
     "EngineError",
     "GritError",
+    "JudgeError",
+    "JudgeOutageError",
     "ModelError",
     "OtherProcessError",
     "PictureError",
@@ -65,6 +71,27 @@ class ModelError(GritError):
 
 class SpaceMismatchError(GritError):
     """Boxes of two coordinate spaces met in one computation."""
+
+
+class JudgeError(GritError):
+    """A judge cannot be asked; names the address or the file, and the fix. Never the key."""
+
+
+class JudgeOutageError(JudgeError):
+    """A judge's server cannot be had, after every try that it was to be given.
+
+    Args:
+        message: What it said, or did.
+        is_busy: Whether it is well and only asks to be asked later.
+    """
+
+    def __init__(self, message: str, *, is_busy: bool = False) -> None:
+        super().__init__(message)
+        self.is_busy = is_busy
+
+
+class BudgetSpentError(JudgeError):
+    """A judge has cost what the recipe lets a run spend on it."""
 
 
 class RewardError(GritError):

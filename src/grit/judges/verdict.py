@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, cast
 
 from grit.data.sample import Sample
@@ -25,6 +26,7 @@ class JudgeRequest:
             nobody says.
         precision: Decimal places to which a ``float`` is held against the reference.
         unit: What a number without a unit is meant in.
+        pictures: Files that a chat judge is shown beside the text.
     """
 
     question: str
@@ -35,6 +37,7 @@ class JudgeRequest:
     answer_type: str = ""
     precision: int | None = None
     unit: str = ""
+    pictures: tuple[Path, ...] = ()
 
     @classmethod
     def about(cls, sample: Sample, prediction: str | None) -> JudgeRequest:
@@ -75,12 +78,15 @@ class Verdict:
         reason: Why, in a few words; for an unscored verdict what failed.
         judge: Name of the judge, or of the rule, that decided.
         sure: False where rules alone could not tell; a judge behind them may be asked.
+        way: How a chat judge's score was got: what was asked of the server, and the form that was
+            read (``schema/object``, ``text/phrase``); empty for others.
     """
 
     score: float | None
     reason: str
     judge: str
     sure: bool = True
+    way: str = ""
 
     @property
     def is_scored(self) -> bool:
@@ -102,5 +108,10 @@ class Judge(Protocol):
         ...
 
     async def judge(self, requests: Sequence[JudgeRequest]) -> list[Verdict]:
-        """One verdict per request, in order; never raises for an outage, returns unscored."""
+        """One verdict per request, in order; unscored where the judge failed.
+
+        Raises:
+            JudgeError: Only where the run must not go on: a key that the server refuses, a budget
+                that is spent, an outage in a recipe that asks to stop then.
+        """
         ...

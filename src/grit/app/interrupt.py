@@ -33,6 +33,11 @@ class StopRequest:
         self.agreed: int | None = None
         self._processes = processes
 
+    @property
+    def is_writer(self) -> bool:
+        """Whether this process speaks for the run."""
+        return self._processes.is_writer
+
     def __call__(self) -> bool:
         """Whether to stop after the present step; the same answer everywhere."""
         heard = [signal for signal in self._processes.gather(self.signal) if signal is not None]
@@ -42,13 +47,12 @@ class StopRequest:
 
 
 @contextmanager
-def stop_on_signals(processes: Processes = ALONE) -> Iterator[StopRequest]:
+def stop_on_signals(request: StopRequest) -> Iterator[StopRequest]:
     """Turn the first signal into a request, said on stderr, and let the second one interrupt.
 
     Args:
-        processes: Who make the run together; a signal to one of them asks all.
+        request: Takes note; a signal to one process of a run asks all of them.
     """
-    request = StopRequest(processes)
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
@@ -59,7 +63,7 @@ def stop_on_signals(processes: Processes = ALONE) -> Iterator[StopRequest]:
         request.signal = number
         # A handler may stand in the middle of anything, a console's printing among it: it must
         # reach the file by itself.
-        if processes.is_writer:
+        if request.is_writer:
             os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, _SAID)
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}

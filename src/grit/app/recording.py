@@ -25,8 +25,10 @@ from grit.training.supervised import SupervisedResult
 __all__ = ["completion_rows", "step_row", "supervised_row"]
 
 
-def step_row(result: StepResult, *, peak_memory_gib: float | None) -> StepRow:
-    """The figures of one step."""
+def step_row(
+    result: StepResult, *, peak_memory_gib: float | None, spent: dict[str, float]
+) -> StepRow:
+    """The figures of one step; ``spent`` is what the run's judge has cost so far."""
     groups = result.scored
     completions = [completion for each in groups for completion in each.group.completions]
     scores = [score for each in groups for score in each.scores]
@@ -62,6 +64,7 @@ def step_row(result: StepResult, *, peak_memory_gib: float | None) -> StepRow:
         num_tokens=sum(lengths),
         seconds=dict(result.seconds),
         peak_memory_gib=peak_memory_gib,
+        judge_spent=dict(spent),
     )
 
 
@@ -114,7 +117,12 @@ def completion_rows(result: StepResult) -> Iterator[CompletionRow]:
                     )
                     for name, part in score.components.items()
                 },
-                verdict=VerdictRow(score=verdict.score, reason=verdict.reason, judge=verdict.judge),
+                verdict=VerdictRow(
+                    score=verdict.score,
+                    reason=verdict.reason,
+                    judge=verdict.judge,
+                    way=verdict.way,
+                ),
                 advantage=result.batch.advantages[place],
                 boxes=tuple(BoxRow.of(mention) for mention in trace.mentions),
                 faults=tuple(FaultRow.of(fault) for fault in trace.faults),

@@ -17,6 +17,7 @@ from typing import Protocol
 import torch
 
 from grit.app.description import describe_run
+from grit.app.judges import JudgeOfRun
 from grit.app.models import Learner
 from grit.app.recording import completion_rows, step_row
 from grit.app.tracking import Track, tracker
@@ -24,6 +25,7 @@ from grit.app.validation import Validator
 from grit.config.recipe import Recipe
 from grit.data.sample import Sample
 from grit.errors import GritError
+from grit.judges.spending import Spent
 from grit.processes.processes import Processes
 from grit.records.folder import RunFolder
 from grit.records.jsonl_log import JsonlLog, read_rows, truncate_after_step
@@ -65,6 +67,7 @@ class Run:
         stack: Closes the records when the run ends.
         is_resumed: Whether the state is a checkpoint's.
         processes: Who make the run together.
+        judge: Who judges the validation, too, and what it costs.
     """
 
     def __init__(
@@ -79,7 +82,10 @@ class Run:
         *,
         is_resumed: bool,
         processes: Processes,
+        judge: JudgeOfRun,
     ) -> None:
+        self._judge, self._spent_before = judge, Spent(**state.judge_spent)
+        judge.count_elsewhere(self._spent_before)
         self._recipe, self._folder, self._learner = recipe, folder, learner
         self._optimizer, self._state, self._listener = optimizer, state, listener
         self._stack, self._processes = stack, processes
@@ -94,7 +100,7 @@ class Run:
         if self._processes.is_writer and not is_new:
             self._cut_records(last_kept)
         self._validator = Validator.of(
-            self._recipe, self._learner.policy, self._folder, self._processes
+            self._recipe, self._learner.policy, self._folder, self._processes, self._judge.judge
         )
         if self._processes.is_writer:
             self._open_records(samples, is_new=is_new)
@@ -142,9 +148,11 @@ class Run:
     def on_step(self, result: StepResult) -> None:
         """Keep what a step did; validate and save where it is time."""
         self._state.step = result.step
+        spent = self._judge.share_spending(self._spent_before, self._processes)
         if self._processes.is_writer:
             self._keep(
-                step_row(result, peak_memory_gib=_peak_memory_gib()), completion_rows(result)
+                step_row(result, peak_memory_gib=_peak_memory_gib(), spent=spent),
+                completion_rows(result),
             )
         self._after(result.step)
 
@@ -197,6 +205,7 @@ class Run:
     def _write(self, path: Path, reason: str) -> None:
         began = time.monotonic()
         self._state.train_seconds = began - self._began
+        self._state.judge_spent = self._judge.spent()
         save_checkpoint(path, self._learner.save, self._optimizer, self._state)
         self._checkpoint_log.append(
             CheckpointRow(

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grit.app.engines import build_engine, require_engine
-from grit.app.interrupt import stop_on_signals
+from grit.app.interrupt import StopRequest, stop_on_signals
+from grit.app.judges import JudgeOfRun, open_judge, require_judge
 from grit.app.models import load_learner
 from grit.app.processes import refuse_different_weights, refuse_idle_processes
 from grit.app.run import Listener, Run
@@ -16,8 +17,7 @@ from grit.app.tracking import require_tracker
 from grit.config.recipe import Recipe
 from grit.config.rollout import VllmRolloutConfig
 from grit.data.sample import Sample
-from grit.errors import ConfigError
-from grit.judges.rules import RulesJudge
+from grit.errors import ConfigError, StoppedBySignalError
 from grit.processes.processes import ALONE, Processes, by_writer
 from grit.prompts.question import Mode
 from grit.records.changes import refuse_changed_recipe
@@ -36,6 +36,11 @@ _MAY_DIFFER = (
     *(f"evaluation.{field}" for field in ("tasks", "limit", "batch_size", "temperature")),
     *(f"rollout.{field}"
       for field in ("python", "gpu_memory_share", "sleep", "eager", "start_timeout", "timeout")),
+    *(f"judge.{field}"
+      for field in (
+          "api_key_env", "api_key_file", "concurrency", "request_timeout", "batch_timeout",
+          "max_retries", "retry_wait", "longest_wait", "circuit_failures", "circuit_wait", "outage",
+          "pause_wait", "longest_pause", "max_usd", "max_requests", "prices", "cache")),
 )  # fmt: skip
 """What changes neither a step nor a validation."""
 
@@ -107,9 +112,15 @@ def train(
     optimizer = Optimizer(learner.trainable.items(), recipe.optimizer)
     state = TrainingState() if checkpoint is None else load_checkpoint(checkpoint, optimizer)
     refuse_different_weights(learner.policy.model, processes)
-    scorer = Scorer(RulesJudge(), rubric)
     with ExitStack() as stack:
+        judge = stack.enter_context(open_judge(recipe.judge, say=listener.said))
+        scorer = Scorer(judge.judge, rubric)
         stack.callback(scorer.close)
+        asked = StopRequest(processes)
+        run = Run(
+            recipe, folder, learner, optimizer, state, listener, stack,
+            is_resumed=checkpoint is not None, processes=processes, judge=judge,
+        )  # fmt: skip
         trainer = Trainer(
             learner.policy,
             learner.reference,
@@ -119,21 +130,31 @@ def train(
             optimizer,
             _trainer_config(recipe),
             processes,
+            while_judging=lambda: _while_judging(judge, run, asked),
         )
-        run = Run(
-            recipe, folder, learner, optimizer, state, listener, stack,
-            is_resumed=checkpoint is not None, processes=processes,
-        )  # fmt: skip
         run.begin(samples)
-        asked = stack.enter_context(stop_on_signals(processes))
+        stack.enter_context(stop_on_signals(asked))
         try:
             last = trainer.run(state.step + 1, run.on_step, asked)
+            stopped_by = asked.agreed if last < recipe.training.steps else None
+        except StoppedBySignalError as stopped:  # while it waited for its judge
+            last, stopped_by = state.step, stopped.signal
         except Exception as error:
             run.stop(error)
             raise
-        stopped_by = asked.agreed if last < recipe.training.steps else None
         run.save("finished" if stopped_by is None else "stopped")
     return TrainingOutcome(folder, last, stopped_by, state.train_seconds)
+
+
+def _while_judging(judge: JudgeOfRun, run: Run, asked: StopRequest) -> None:
+    """A judge that cannot be had may be away for hours: keep what there is, and heed a signal."""
+    if judge.outage is None:
+        return
+    run.save("paused")
+    if asked.signal is not None:
+        raise StoppedBySignalError(
+            f"stopped while the judge was away: {judge.outage}", asked.signal
+        )
 
 
 def checked_start(
@@ -153,6 +174,7 @@ def _checked_samples(recipe: Recipe, *, resume: bool, overwrite: bool) -> list[S
         refuse_changed_recipe(folder, plain, may_differ=_MAY_DIFFER)
     require_tracker(recipe.tracking)
     require_engine(recipe)
+    require_judge(recipe.judge)
     data = recipe.data
     if source_file(data.train) is None:
         raise ConfigError(

@@ -12,7 +12,7 @@ from grit.data.builtin import TRAINING_TASKS
 from grit.data.sample import Sample
 from grit.evaluation.evaluate import evaluate
 from grit.evaluation.summary import summarise_rows
-from grit.judges.rules import RulesJudge
+from grit.judges.verdict import Judge
 from grit.policy.policy import Policy
 from grit.processes.processes import Processes, by_writer
 from grit.prompts.question import Mode
@@ -32,11 +32,18 @@ class Validator:
         policy: Who is asked, as it is at each call.
         prompts: The questions; none switches validation off.
         processes: Who ask them together.
+        judge: Who says what is right.
     """
 
     def __init__(
-        self, recipe: Recipe, policy: Policy, prompts: Sequence[Prompt], processes: Processes
+        self,
+        recipe: Recipe,
+        policy: Policy,
+        prompts: Sequence[Prompt],
+        processes: Processes,
+        judge: Judge,
     ) -> None:
+        self._judge = judge
         self._recipe = recipe
         self._policy = policy
         self._prompts = prompts
@@ -45,12 +52,17 @@ class Validator:
 
     @classmethod
     def of(
-        cls, recipe: Recipe, policy: Policy, folder: RunFolder, processes: Processes
+        cls,
+        recipe: Recipe,
+        policy: Policy,
+        folder: RunFolder,
+        processes: Processes,
+        judge: Judge,
     ) -> Validator:
         """The validator of a recipe; for the built-in world it asks the training tasks."""
         source = recipe.data.validation
         if source is None or recipe.training.validate_every is None:
-            return cls(recipe, policy, [], processes)
+            return cls(recipe, policy, [], processes, judge)
         # Scenes are drawn into the folder, by one process.
         samples = by_writer(
             processes,
@@ -65,7 +77,7 @@ class Validator:
         )
         limit = recipe.data.picture_pixel_limit
         prompts = make_prompts(samples, policy.model, Mode.GROUNDED, max_pixels=limit)
-        return cls(recipe, policy, prompts, processes)
+        return cls(recipe, policy, prompts, processes, judge)
 
     @property
     def samples(self) -> list[Sample]:
@@ -87,7 +99,7 @@ class Validator:
             evaluate(
                 self._engine,
                 self._policy.model,
-                RulesJudge(),
+                self._judge,
                 self._prompts,
                 label="validation",
                 mode=Mode.GROUNDED,

@@ -44,8 +44,17 @@ class TrainingProgress:
             parts = " ".join(
                 f"{name} {value:.2f}" for name, value in row.components.items() if value is not None
             )
-            self._advance(note=f"reward {row.reward_mean or 0:.2f} ({parts}) kl {row.kl or 0:.3f}")
+            note = f"reward {row.reward_mean or 0:.2f} ({parts}) kl {row.kl or 0:.3f}"
+            self._advance(note=note + _spent(row.judge_spent))
 
     def said(self, message: str) -> None:
         """Something that a person should read."""
         err().print(message, style="yellow", markup=False, soft_wrap=True)
+
+
+def _spent(spent: dict[str, float | None]) -> str:
+    """What the judge has cost so far, where there is one that costs."""
+    if not spent:
+        return ""
+    asked, found = (int(spent.get(name) or 0) for name in ("requests", "cached"))
+    return f" judge {asked} asked, {found} cached, ${spent.get('usd') or 0:.4f}"

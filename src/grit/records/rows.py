@@ -133,6 +133,8 @@ class VerdictRow(Closed):
     score: Measure
     reason: str
     judge: str
+    way: str = ""
+    """How a chat judge's score was got, see ``judges.verdict.Verdict``."""
 
 
 class ComponentRow(Closed):
@@ -190,6 +192,9 @@ class StepRow(Row):
     other processes, ``training``, ``total``."""
     peak_memory_gib: Measure = None
     """Of the writer, so far."""
+    judge_spent: dict[str, Measure] = Field(default_factory=dict[str, float | None])
+    """What a chat judge has cost the run so far: ``requests``, ``cached`` verdicts,
+    ``input_tokens``, ``output_tokens``, ``usd``; empty where rules decide alone."""
 
 
 class CompletionRow(Row):
@@ -388,6 +393,7 @@ class CheckpointRow(Row):
     path: str
     """Relative to the run folder."""
     reason: str
-    """``regular``, ``best``, ``stopped``, ``alarm`` or ``finished``."""
+    """``regular``, ``best``, ``stopped``, ``paused`` (while the judge was away), ``alarm`` or
+    ``finished``."""
     num_bytes: int | None = None
     seconds: Measure = None

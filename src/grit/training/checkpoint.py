@@ -16,7 +16,7 @@ import json
 import random
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +52,14 @@ class TrainingState:
         best_step: Step of the best validation so far; None before the first.
         best_value: Its value.
         train_seconds: Wall time of all steps so far, in every process that made them.
+        judge_spent: What a chat judge has cost so far, by name; empty without one.
     """
 
     step: int = 0
     best_step: int | None = None
     best_value: float | None = None
     train_seconds: float = 0.0
+    judge_spent: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 def save_checkpoint(

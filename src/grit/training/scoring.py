@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +17,9 @@ from grit.rollout.group import Group
 from grit.traces.parse import parse_trace
 from grit.traces.trace import Trace
 
-__all__ = ["ScoredGroup", "Scorer", "rewards_of"]
+__all__ = ["ScoredGroup", "Scorer", "rewards_of", "waited_for"]
+
+_SECONDS_BETWEEN_LOOKS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,15 @@ class Scorer:
     def close(self) -> None:
         """Let the background go."""
         self._background.shutdown(wait=False, cancel_futures=True)
+
+
+def waited_for(
+    pending: Future[list[ScoredGroup]], meanwhile: Callable[[], None]
+) -> list[ScoredGroup]:
+    """Wait for scores, and do something now and then while they are not there."""
+    while not wait([pending], timeout=_SECONDS_BETWEEN_LOOKS).done:
+        meanwhile()
+    return pending.result()
 
 
 def rewards_of(scored: Sequence[ScoredGroup]) -> Tensor:

@@ -20,11 +20,15 @@ from grit.training.loss import completion_weights
 from grit.training.optimizer import Optimizer, rate_at
 from grit.training.part_loss import FIGURES, part_loss
 from grit.training.sampler import PromptSampler
-from grit.training.scoring import ScoredGroup, Scorer, rewards_of
+from grit.training.scoring import ScoredGroup, Scorer, rewards_of, waited_for
 from grit.training.sharing import all_figures, all_groups, all_old, all_reference
 from grit.training.step import Clock, StepResult, TrainerConfig
 
 __all__ = ["Trainer"]
+
+
+def _nothing() -> None:
+    """What is done while judging, where nothing is."""
 
 
 class Trainer:
@@ -39,6 +43,8 @@ class Trainer:
         optimizer: Moves the policy's trainable weights.
         config: How.
         processes: Who make each step together, a share of its groups each.
+        while_judging: Called now and then while a step waits for nothing but its verdicts; may
+            raise, and then the step is not made.
     """
 
     def __init__(
@@ -51,7 +57,10 @@ class Trainer:
         optimizer: Optimizer,
         config: TrainerConfig,
         processes: Processes = ALONE,
+        *,
+        while_judging: Callable[[], None] = _nothing,
     ) -> None:
+        self._while_judging = while_judging
         self._policy = policy
         self._reference = reference
         self._engine = engine
@@ -106,7 +115,7 @@ class Trainer:
         with clock("reference"):
             reference = self._reference_logprobs(groups)
         with clock("judge"):
-            own = pending.result()
+            own = waited_for(pending, self._while_judging)
         with clock("waiting"):  # for the slowest process
             scored = all_groups(processes, prompts, own)
             reference = all_reference(processes, reference)

@@ -29,20 +29,25 @@ class Request:
     at: float
 
     @property
+    def turns(self) -> list[str]:
+        """The words of each turn."""
+        contents = [message["content"] for message in self.body["messages"]]
+        return [
+            content
+            if isinstance(content, str)
+            else " ".join(part.get("text", "") for part in content)
+            for content in contents
+        ]
+
+    @property
     def said(self) -> str:
         """The words of all turns."""
-        parts = []
-        for message in self.body["messages"]:
-            content = message["content"]
-            if isinstance(content, list):
-                content = " ".join(part.get("text", "") for part in content)
-            parts.append(content)
-        return "\n".join(parts)
+        return "\n".join(self.turns)
 
     @property
     def prediction(self) -> str:
         """The predicted answer in the prompt."""
-        found = re.search(r"Model’s answer: (.*)", self.said, re.DOTALL)
+        found = re.search(r"Model’s answer: (.*)", self.turns[0], re.DOTALL)
         if found:
             return found[1]
         return json.loads(self.body["messages"][1]["content"])["predicted_answer"]

@@ -28,6 +28,10 @@ class Action:
 
 
 ACTIONS = {
+    "try": Action("grit.cli.judge_try:run", "[FILES] [FLAGS]", "one verdict: prompt, reply, score"),
+    "cache": Action(
+        "grit.cli.judge_cache:run", "show|export|prune", "the replies that were paid for"
+    ),
     "calibrate": Action(
         "grit.cli.judge_calibrate:run", "FILE [FLAGS]", "agreement with labels, or with the rules"
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,6 +58,7 @@ def load_config(
     *,
     prog: str,
     description: str | None = None,
+    parts: Collection[str] | None = None,
 ) -> ConfigT:
     """Compose any configuration model from files and flags.
 
@@ -67,12 +68,16 @@ def load_config(
         arguments: Flags such as ``--group.size 8``, over all files.
         prog: Name of the command, for help and errors.
         description: First paragraph of the help.
+        parts: Parts that are read from the files, which are whole recipes; None reads them all.
 
     Raises:
         ConfigError: Names the file and line or the flag, the field, its value and the fix.
         SystemExit: With code 0, after ``--help`` was printed.
     """
     layered = read_layers(files)
+    if parts is not None:
+        for name in set(layered.values) - set(parts):
+            layered.remove((name,))
     lay_flags(kind, layered, arguments, prog=prog, description=description)
     try:
         return kind.model_validate(layered.values)

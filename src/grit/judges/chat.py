@@ -113,6 +113,18 @@ class ChatJudge:
             schema=SCORE_SCHEMA if wants_schema else None,
         )
 
+    async def once(self, question: ChatQuestion) -> tuple[Verdict, list[Reply]]:
+        """One verdict and the replies that led to it, without waiting out an outage.
+
+        Raises:
+            JudgeOutageError: If the server cannot be had after the retries.
+            JudgeError: If asking is in vain.
+        """
+        try:
+            return await self._loop.run(self._read(question, is_patient=False))
+        except RefusedError as error:
+            return Verdict.unscored(f"the server does not answer: {error}", judge=self.name), []
+
     async def check(self) -> Verdict:
         """Ask for a verdict that is known, unless it was asked before: does all of it work?
 
@@ -134,7 +146,7 @@ class ChatJudge:
                 f"{self.config.api_key_file or self.config.api_key_env}"
             )
         try:
-            verdict = await self._read(question, is_patient=False)
+            verdict, _ = await self._read(question, is_patient=False)
         except RefusedError as error:
             raise JudgeError(
                 f"the judge at {self.client.address} refuses a plain question: {error}"
@@ -216,7 +228,7 @@ class ChatJudge:
     async def _scored(self, question: ChatQuestion) -> Verdict:
         """A verdict on one answer, unscored where there is none to be had."""
         try:
-            return await self._read(question, is_patient=True)
+            return (await self._read(question, is_patient=True))[0]
         except RefusedError as error:
             return Verdict.unscored(f"the server does not answer: {error}", judge=self.name)
         except JudgeOutageError as error:
@@ -227,22 +239,25 @@ class ChatJudge:
     async def _unscored(self, reason: str) -> Verdict:
         return Verdict.unscored(reason, judge=self.name)
 
-    async def _read(self, question: ChatQuestion, *, is_patient: bool) -> Verdict:
+    async def _read(
+        self, question: ChatQuestion, *, is_patient: bool
+    ) -> tuple[Verdict, list[Reply]]:
         """Ask, and once more where the reply has no score that can be read."""
         reply = await self._answered(question, is_patient=is_patient)
         verdict = self._verdict(reply)
         if verdict is not None:
-            return verdict
+            return verdict, [reply]
         first = reading_of(reply).fault
         messages = asked_again(question.messages, reply.text)
         again = ChatQuestion(
             f"{question.prompt}+again", messages, question.pictures, question.question,
             question.reference, question.prediction, question.schema,
         )  # fmt: skip
-        reply = await self._answered(again, is_patient=is_patient)
-        return self._verdict(reply) or Verdict.unscored(
-            f"no score in two replies: {first}; then {reading_of(reply).fault}", judge=self.name
+        second = await self._answered(again, is_patient=is_patient)
+        verdict = self._verdict(second) or Verdict.unscored(
+            f"no score in two replies: {first}; then {reading_of(second).fault}", judge=self.name
         )
+        return verdict, [reply, second]
 
     async def _answered(self, question: ChatQuestion, *, is_patient: bool = True) -> Reply:
         """A reply, waited for as the recipe's policy has it."""

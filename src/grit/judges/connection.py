@@ -50,6 +50,8 @@ class Connection:
                 timeout=config.request_timeout,
             )
         self._limit_name = "max_tokens"
+        # Loads what the client loads at its first request, which has a deadline.
+        _ = self._client.chat.completions.with_raw_response
 
     @property
     def address(self) -> str:

@@ -46,16 +46,11 @@ class Pause:
             RefusedError: If the server answers others and fails on this question, again and again.
             JudgeError: If asking is in vain.
         """
-        rounds_alone = 0
         while True:
-            num_over, num_answered = self._num_over, self._client.num_answered
+            num_over = self._num_over
             try:
                 return await ask(False)
             except JudgeOutageError as outage:
-                if self._client.num_answered > num_answered and not outage.is_busy:
-                    rounds_alone += 1
-                if rounds_alone >= _ALONE:
-                    raise RefusedError(f"{outage}; others were answered meanwhile") from outage
                 async with self._turn:
                     if self._num_over == num_over:  # else somebody got through while we waited
                         return await self._tried_again(ask, outage)
@@ -73,9 +68,10 @@ class Pause:
         self, ask: Callable[[bool], Awaitable[AnswerT]], outage: JudgeOutageError
     ) -> AnswerT:
         config = self._client.config
-        wait, began = config.pause_wait, time.monotonic()
+        wait, began, rounds_alone = config.pause_wait, time.monotonic(), 0
         try:
             while True:
+                num_answered = self._client.num_answered
                 self.reason = str(outage)
                 self._say(f"{outage}; paused, next try in {wait:g} s")
                 await asyncio.sleep(wait)
@@ -84,6 +80,9 @@ class Pause:
                     answer = await ask(True)
                 except JudgeOutageError as again:
                     outage = again
+                    rounds_alone += self._client.num_answered > num_answered and not again.is_busy
+                    if rounds_alone >= _ALONE:
+                        raise RefusedError(f"{again}; others were answered meanwhile") from again
                 else:
                     self._say(f"the judge is back after {time.monotonic() - began:.0f} s")
                     return answer

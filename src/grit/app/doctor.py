@@ -14,8 +14,10 @@ from pathlib import Path
 import torch
 
 from grit.app.engines import require_engine
+from grit.app.judges import require_judge
 from grit.app.plan import Plan, make_plan
 from grit.app.settings import trained_image_processor
+from grit.config.judge import ChatJudgeConfig
 from grit.config.model import BUILTIN, ModelConfig
 from grit.config.recipe import Recipe
 from grit.errors import ConfigError, GritError
@@ -287,8 +289,14 @@ def _rollout(recipe: Recipe) -> Finding:
 
 
 def _judge(recipe: Recipe) -> Finding:
-    return Finding(
-        "judge", State.GOOD,
-        f"{recipe.judge.type}: rules alone, in this process; there is no judge to reach over a "
-        "network yet",
-    )  # fmt: skip
+    """Whether the judge answers: one question, unless its reply is in the cache already."""
+    judge = recipe.judge
+    if not isinstance(judge, ChatJudgeConfig) or judge.order == "rules":
+        return Finding("judge", State.GOOD, "rules alone, in this process")
+    try:
+        require_judge(judge)
+    except GritError as error:
+        said, _, fix = str(error).rpartition("; ")
+        return Finding("judge", State.BROKEN, said or str(error), fix if said else "")
+    where = judge.base_url or "OpenAI"
+    return Finding("judge", State.GOOD, f"chat:{judge.model} at {where} answers, {judge.order}")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from grit.config.judge import ChatJudgeConfig, JudgeConfig
+from grit.errors import JudgeOutageError
 from grit.judges.chat import ChatJudge
 from grit.judges.rules import RulesJudge
 from grit.judges.rules_first import RulesFirstJudge
@@ -101,4 +102,11 @@ def require_judge(config: JudgeConfig) -> None:
         return
     with open_judge(config, say=lambda _: None) as opened:
         if opened.chat is not None:
-            asyncio.run(opened.chat.check())
+            try:
+                asyncio.run(opened.chat.check())
+            except JudgeOutageError as error:
+                raise JudgeOutageError(
+                    f"{error}; start the server, correct judge.base_url, or judge by rules alone: "
+                    "--judge.type rules",
+                    is_busy=error.is_busy,
+                ) from error

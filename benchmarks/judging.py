@@ -23,7 +23,7 @@ from grit.judges.verdict import JudgeRequest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from judge_server import JudgeServer, compares  # noqa: E402
+from judge_server import JudgeServer, compares
 
 DELAY = 0.2
 ROUNDS = 20

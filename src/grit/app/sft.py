@@ -12,13 +12,15 @@ from pathlib import Path
 
 import torch
 
-from grit.app.interrupt import stop_on_signals
+from grit.app.interrupt import StopRequest, stop_on_signals
+from grit.app.judges import open_judge
 from grit.app.models import load_learner
 from grit.app.processes import refuse_different_weights
 from grit.app.recording import supervised_row
 from grit.app.run import Listener, Run
 from grit.app.samples import make_prompts
 from grit.app.train import TrainingOutcome, checked_start
+from grit.config.judge import RulesJudgeConfig
 from grit.config.recipe import Recipe
 from grit.config.sft import SftConfig
 from grit.errors import ConfigError
@@ -86,12 +88,15 @@ def fine_tune(
         per_step=sft.samples_per_step, processes=processes,
     )  # fmt: skip
     with ExitStack() as stack:
+        # Targets need no judge; validations do.
+        config = recipe.judge if recipe.training.validate_every else RulesJudgeConfig()
+        judge = stack.enter_context(open_judge(config, say=listener.said))
         run = Run(
             recipe, folder, learner, optimizer, state, listener, stack,
-            is_resumed=checkpoint is not None, processes=processes,
+            is_resumed=checkpoint is not None, processes=processes, judge=judge,
         )  # fmt: skip
         run.begin(samples)
-        asked = stack.enter_context(stop_on_signals(processes))
+        asked = stack.enter_context(stop_on_signals(StopRequest(processes)))
         try:
             last = trainer.run(
                 state.step + 1, lambda result: run.on_row(supervised_row(result)), asked

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from grit.cli.console import out
+from grit.cli.console import err, out
 
 if TYPE_CHECKING:
     from grit.app.evaluate import Evaluation
+    from grit.judges.verdict import Judge
     from grit.processes.processes import Processes
 
 __all__ = ["EvalCommand", "run"]
@@ -25,6 +26,7 @@ class EvalCommand:
 
     Rows and figures go into a run folder: the model's own when it is one, else --output.
     --rescore judges rows again that are there already, and asks no model.
+    Rules judge, unless --judge.type chat and other flags of a recipe's judge say who does.
     """
 
     model: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="MODEL…")] = ()
@@ -84,10 +86,15 @@ class EvalCommand:
 
 def run(arguments: list[str]) -> int:
     """Evaluate."""
+    from grit.cli.judge_flags import split_judge_flags
+    from grit.config.judge import RulesJudgeConfig
+
+    judge_config, rest = split_judge_flags(arguments, prog="grit eval")
     command = tyro.cli(
-        EvalCommand, prog="grit eval", args=arguments, config=(tyro.conf.FlagCreatePairsOff,)
+        EvalCommand, prog="grit eval", args=rest, config=(tyro.conf.FlagCreatePairsOff,)
     )
 
+    from grit.app.judges import open_judge, require_judge
     from grit.app.tables import refuse_tables
     from grit.cli.quiet import quiet_libraries
     from grit.processes.distributed import open_processes
@@ -95,11 +102,15 @@ def run(arguments: list[str]) -> int:
     _refuse_contradictions(command)
     refuse_tables(command.tables, replace=command.resume or command.overwrite)
     quiet_libraries()
-    if command.rescore:
-        _show(command, _rescored(command))
-        return 0
-    with open_processes(command.device) as processes:
-        evaluations = _evaluated(command, processes)
+    if command.predict_only:
+        judge_config = RulesJudgeConfig()
+    require_judge(judge_config)
+    with open_judge(judge_config, say=_say) as opened:
+        if command.rescore:
+            _show(command, _rescored(command, opened.judge, judge_config.threshold))
+            return 0
+        with open_processes(command.device) as processes:
+            evaluations = _evaluated(command, processes, opened.judge, judge_config.threshold)
     if processes.is_writer:
         _show(command, evaluations)
     return 0
@@ -127,20 +138,28 @@ def _refuse_contradictions(command: EvalCommand) -> None:
         raise ConfigError("--example is shown in the mode icl alone; add --mode icl")
 
 
-def _rescored(command: EvalCommand) -> list[Evaluation]:
+def _say(message: str) -> None:
+    err().print(message, style="yellow", markup=False, soft_wrap=True)
+
+
+def _rescored(command: EvalCommand, judge: Judge, threshold: float) -> list[Evaluation]:
     from grit.app.rescore import rescore_file
     from grit.cli.demo import evaluation_bar
 
-    return [rescore_file(file, bar=evaluation_bar) for file in command.rescore]
+    return [
+        rescore_file(file, judge=judge, threshold=threshold, bar=evaluation_bar)
+        for file in command.rescore
+    ]
 
 
-def _evaluated(command: EvalCommand, processes: Processes) -> list[Evaluation]:
+def _evaluated(
+    command: EvalCommand, processes: Processes, judge: Judge, threshold: float
+) -> list[Evaluation]:
     from grit.app.evaluate_models import evaluate_model, labels_of
     from grit.cli.demo import evaluation_bar, no_bar
     from grit.config.compose import config_of_flags
     from grit.config.evaluation import EvaluationConfig
     from grit.config.model import ModelConfig
-    from grit.judges.rules import RulesJudge
 
     config = config_of_flags(
         EvaluationConfig,
@@ -175,7 +194,8 @@ def _evaluated(command: EvalCommand, processes: Processes) -> list[Evaluation]:
             example=command.example,
             output=command.output,
             label=label,
-            judge=None if command.predict_only else RulesJudge(),
+            judge=None if command.predict_only else judge,
+            threshold=threshold,
             bar=evaluation_bar if processes.is_writer else no_bar,
             resume=command.resume,
             overwrite=command.overwrite,

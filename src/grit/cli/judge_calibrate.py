@@ -58,14 +58,18 @@ def run(arguments: list[str]) -> int:
         raise ConfigError("no file to calibrate on; give a JSONL file of labelled answers first")
     path = files[0]
     from grit.app.calibrate import calibrate, read_labelled_rows
+    from grit.app.judges import open_judge
     from grit.judges.rules import RulesJudge
 
     by_rules = config.against == "rules"
     rows = read_labelled_rows(path, needs_label=not by_rules)
-    with progress("judging", len(rows)) as advance:
+    with (
+        open_judge(config.judge, say=err().print) as opened,
+        progress("judging", len(rows)) as advance,
+    ):
         calibration = calibrate(
             rows,
-            RulesJudge(),
+            opened.judge,
             other=RulesJudge() if by_rules else None,
             threshold=config.judge.threshold,
             on_rows=advance,

@@ -72,7 +72,7 @@ class Training:
 
 
 def scale_of(*, quick: bool) -> Scale:
-    """The whole set within 40 minutes on two cores, or a quick look at all parts within 6."""
+    """The whole set, or a quick look at all parts."""
     if not quick:
         return Scale(("--training.validate-every", "none"), 200, 40, 20, (20, 500, 7000))
     flags = "--training.steps 16 --training.checkpoint-every 16 --training.validate-every none"

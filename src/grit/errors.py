@@ -16,6 +16,7 @@ The tree::
     ├── CheckpointError        a checkpoint that cannot be written or read
     ├── OtherProcessError      another process of the same run that failed or is gone
     ├── EngineError            a rollout engine that cannot start, failed, died or hangs
+    ├── MemoryLimitError       not even one completion fits into memory
     ├── StoppedBySignalError   a run that was asked to stop, with a checkpoint
     └── TrainingStoppedError   a run that stopped itself, with a checkpoint
         └── UnscoredRateError  too many completions could not be judged
@@ -33,6 +34,7 @@ __all__ = [
     "GritError",
     "JudgeError",
     "JudgeOutageError",
+    "MemoryLimitError",
     "ModelError",
     "OtherProcessError",
     "PictureError",
@@ -112,6 +114,10 @@ class OtherProcessError(GritError):
 
 class EngineError(GritError):
     """A rollout engine of another process cannot start, failed, died or does not answer."""
+
+
+class MemoryLimitError(GritError):
+    """Not even one completion fits into memory."""
 
 
 class StoppedBySignalError(GritError):

@@ -106,7 +106,8 @@ def load_learner(
     if needs_reference:
         frozen = frozen_copy(base) if model is base else base
         reference = FrozenReference(
-            Policy(frozen, vision=_reference_features(frozen, policy, config))
+            Policy(frozen, vision=_reference_features(frozen, policy, config)),
+            max_bytes=_reference_bytes(config),
         )
     model.network.requires_grad_(True)
     for weight in model.family.tower_weights(model.network):
@@ -262,7 +263,11 @@ def _adapted(
             torch.manual_seed(seed)
             adapter = add_adapter(base, config.lora)
     policy = _learning(base, config)
-    reference = AdapterOffReference(policy, adapter) if needs_reference else None
+    reference = (
+        AdapterOffReference(policy, adapter, max_bytes=_reference_bytes(config))
+        if needs_reference
+        else None
+    )
 
     def save(folder: Path) -> None:
         save_adapter(base, adapter, folder)
@@ -289,6 +294,10 @@ def _reference_features(frozen: LoadedModel, policy: Policy, config: ModelConfig
     if not config.freeze_vision:
         return _features(frozen, config)
     return policy.vision if config.merger_is_frozen else VisionFeatures(frozen, tower=policy.vision)
+
+
+def _reference_bytes(config: ModelConfig) -> int:
+    return int(config.reference_cache_gib * 2**30)
 
 
 def _at(folder: Path) -> dict[str, Any]:

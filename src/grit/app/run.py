@@ -153,6 +153,7 @@ class Run:
             self._keep(
                 step_row(result, peak_memory_gib=_peak_memory_gib(), spent=spent),
                 completion_rows(result),
+                result.lowered,
             )
         self._after(result.step)
 
@@ -171,10 +172,18 @@ class Run:
         if step % training.checkpoint_every == 0 and not is_last:
             self.save("regular")
 
-    def _keep(self, row: StepRow, completions: Iterable[CompletionRow] = ()) -> None:
+    def _keep(
+        self,
+        row: StepRow,
+        completions: Iterable[CompletionRow] = (),
+        lowered: Sequence[str] = (),
+    ) -> None:
         self._steps.append(row)
         self._completions.extend(completions)
-        alarms = self._alarms.check(row)
+        alarms = [
+            *(AlarmRow(step=row.step, kind="memory", message=said) for said in lowered),
+            *self._alarms.check(row),
+        ]
         self._alarm_log.extend(alarms)
         for alarm in alarms:
             self._listener.said(f"step {row.step}: {alarm.message}")

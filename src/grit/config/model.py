@@ -53,6 +53,10 @@ class ModelConfig(Config):
     """How completions look at their prompt: `shared` reads its keys and values where they stand,
     `repeated` copies them for each completion; `auto` is shared on the CPU with sdpa."""
 
+    lean_decoding: bool = True
+    """Decode on shared prompts by the decoder's layers directly, without transformers' forward
+    around them; layers of a kind that is not known to be plain go through it all the same."""
+
     min_pixels: int | None = Field(default=None, ge=1)
     """Smaller pictures are enlarged to this many pixels; none: the checkpoint's limit."""
 
@@ -83,6 +87,10 @@ class ModelConfig(Config):
 
     vision_cache_gib: float = Field(default=2.0, ge=0.0)
     """Bound on the kept features of pictures whose tower is frozen; the oldest go first."""
+
+    reference_cache_gib: float = Field(default=1.0, ge=0.0)
+    """Bound on the kept keys and values of prompts under the reference, which never changes: from
+    the second epoch on its pass runs completions alone. 0 keeps none."""
 
     gradient_checkpointing: bool = False
     """Run each layer a second time on the way back instead of keeping what is inside it."""

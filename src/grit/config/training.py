@@ -46,6 +46,10 @@ class TrainingConfig(Config):
     max_sequences_per_forward: int = Field(default=64, ge=1)
     """A larger group is split, its gradients summed at the prompt's cache (the same result)."""
 
+    adapt_to_memory: bool = True
+    """Halve the two limits above where a forward or backward does not fit into memory, say so, and
+    go on: the same result, to rounding. Off: the run ends there."""
+
     max_padding: float = Field(default=0.1, ge=0.0, le=1.0)
     """Largest share of padding in what goes through the model together; completions whose lengths
     differ more are split as a larger group is. 1 leaves them together."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
 
+from grit.models.decoding import TokenDecoder
 from grit.models.family import PromptInputs, PromptStates
 from grit.models.prefix_cache import SharedPrefixCache
 from grit.models.tokens import PaddedPrompts, keep_states, pad_prompts
@@ -105,12 +106,20 @@ class DecoderFamily(ABC):
         output = cast(Any, network).model(
             input_ids=input_ids,
             attention_mask=attention_mask,
-            position_ids=self._text_positions(positions),
+            position_ids=self.text_positions(positions),
             past_key_values=cache,
             use_cache=True,
             **({"shared_prefix": cache} if isinstance(cache, SharedPrefixCache) else {}),
         )
         return output.last_hidden_state
+
+    def token_decoder(self, network: nn.Module) -> TokenDecoder | None:
+        """The decoder's layers, where they are known ones."""
+        return TokenDecoder.of(cast(Any, network).model.language_model)
+
+    def text_positions(self, positions: Tensor) -> Tensor:
+        """Positions of completion tokens, shape (completion, token), as the decoder takes them."""
+        return positions
 
     @abstractmethod
     def vision_tower(self, network: nn.Module) -> nn.Module:
@@ -142,10 +151,6 @@ class DecoderFamily(ABC):
         """One merger over tokens' patches, shape (token, patches' channels)."""
         del network
         return merger(rows)
-
-    def _text_positions(self, positions: Tensor) -> Tensor:
-        """Positions of completion tokens, shape (completion, token), as the decoder takes them."""
-        return positions
 
 
 def _let_through(merger: nn.Module, given: tuple[Tensor], made: Tensor) -> Tensor:

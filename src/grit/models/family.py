@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import torch
 from jinja2 import TemplateError
@@ -16,6 +16,9 @@ from transformers import DynamicCache, PreTrainedTokenizerBase
 
 from grit.errors import ModelError, PictureError
 from grit.geometry.spaces import Frame
+
+if TYPE_CHECKING:
+    from grit.models.decoding import TokenDecoder
 
 __all__ = [
     "Family",
@@ -216,6 +219,14 @@ class Family(Protocol):
         """
         ...
 
+    def token_decoder(self, network: nn.Module) -> TokenDecoder | None:
+        """The decoder's layers, to be run token by token; None where only transformers can."""
+        ...
+
+    def text_positions(self, positions: Tensor) -> Tensor:
+        """Positions of completion tokens, shape (completion, token), as the decoder takes them."""
+        ...
+
     def output_weight(self, network: nn.Module) -> Tensor:
         """The matrix from hidden states to logits; shape (vocabulary, channel)."""
         ...
@@ -237,6 +248,7 @@ class LoadedModel:
         max_prompt_tokens: Longer prompts are refused; None takes any.
         shares_prefix: Whether completions read a prompt's keys and values where they stand.
         image_backend: What the image processor resizes with.
+        decodes_lean: Whether tokens are decoded by the decoder's layers directly.
     """
 
     family: Family
@@ -250,6 +262,7 @@ class LoadedModel:
     max_prompt_tokens: int | None = None
     shares_prefix: bool = False
     image_backend: ImageBackend = "pil"
+    decodes_lean: bool = False
     _silent_ids: frozenset[int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

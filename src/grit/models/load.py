@@ -109,6 +109,7 @@ def load_model(config: ModelConfig) -> LoadedModel:
         max_prompt_tokens=_max_prompt_tokens(config, network),
         shares_prefix=shares,
         image_backend=backend,
+        decodes_lean=config.lean_decoding,
     )
 
 

@@ -138,7 +138,7 @@ class QwenVL(DecoderFamily):
         """Qwen's mergers take patches one by one, and join each token's themselves."""
         return merger(rows.reshape(-1, cast(Any, network).config.vision_config.hidden_size))
 
-    def _text_positions(self, positions: Tensor) -> Tensor:
+    def text_positions(self, positions: Tensor) -> Tensor:
         """Text advances all three alike."""
         return positions.unsqueeze(0).expand(3, -1, -1)
 

@@ -120,8 +120,28 @@ def attend(query: Tensor, keys: Tensor, values: Tensor, prefix: PrefixPart, scal
             f"{query.shape[2]} tokens on top of {keys.shape[2] - query.shape[2]} cached ones; "
             "run completions whole, or token by token"
         )
+    if not torch.is_grad_enabled():
+        return _merged(query, keys, values, prefix, scale)[0]
     found = _Merged.apply(query, keys, values, prefix.keys, prefix.values, prefix, scale)
     return cast(Tensor, found)
+
+
+def _merged(
+    query: Tensor, keys: Tensor, values: Tensor, prefix: PrefixPart, scale: float
+) -> tuple[Tensor, Tensor]:
+    """Both parts under one softmax, and the logarithm of its sum, (completion, head, token, 1)."""
+    slots, heads, length = prefix.slots, query.shape[1], query.shape[2]
+    far, far_sum = _part(
+        slots.fold(query, keys.shape[1]), prefix.keys, prefix.values, scale, bias=prefix.bias
+    )
+    far = slots.unfold(far, heads, length)
+    far_sum = slots.unfold(far_sum.unsqueeze(-1), heads, length)
+    near, near_sum = _part(*_near(query, keys, values), scale, causal=length > 1)
+    near, near_sum = near.reshape(query.shape), near_sum.reshape(*query.shape[:3], 1)
+    total = torch.logaddexp(far_sum, near_sum)
+    weight = torch.exp(far_sum - total)
+    merged = torch.lerp(near.to(weight.dtype), far.to(weight.dtype), weight).to(query.dtype)
+    return merged, total
 
 
 class _Merged(torch.autograd.Function):
@@ -132,18 +152,7 @@ class _Merged(torch.autograd.Function):
         ctx: Any, query: Tensor, keys: Tensor, values: Tensor, prefix_keys: Tensor,
         prefix_values: Tensor, prefix: PrefixPart, scale: float,
     ) -> Tensor:  # fmt: skip
-        slots, heads, length = prefix.slots, query.shape[1], query.shape[2]
-        key_heads = keys.shape[1]
-        far, far_sum = _part(
-            slots.fold(query, key_heads), prefix_keys, prefix_values, scale, bias=prefix.bias
-        )
-        far = slots.unfold(far, heads, length)
-        far_sum = slots.unfold(far_sum.unsqueeze(-1), heads, length)
-        near, near_sum = _part(*_near(query, keys, values), scale, causal=length > 1)
-        near, near_sum = near.reshape(query.shape), near_sum.reshape(*query.shape[:3], 1)
-        total = torch.logaddexp(far_sum, near_sum)
-        weight = torch.exp(far_sum - total)
-        merged = torch.lerp(near.to(weight.dtype), far.to(weight.dtype), weight).to(query.dtype)
+        merged, total = _merged(query, keys, values, prefix, scale)
         ctx.save_for_backward(query, keys, values, prefix_keys, prefix_values, merged, total)
         ctx.prefix, ctx.scale = prefix, scale
         return merged

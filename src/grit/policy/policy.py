@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from grit.models.decoding import next_token_logits
 from grit.models.family import LoadedModel, PromptInputs, PromptStates
+from grit.models.prefix_cache import SharedPrefixCache
 from grit.policy.logprobs import token_logprobs
 from grit.policy.prefix import Branches, branch, run_branches
 from grit.policy.vision import VisionFeatures
@@ -39,31 +41,39 @@ class Policy:
 
     def branch(self, states: PromptStates, owners: Sequence[int]) -> Branches:
         """Prompt states, one row per completion; ``owners`` holds the row of each one's prompt."""
-        return branch(
-            states,
-            torch.tensor(owners, device=self.device),
-            shared=self.model.shares_prefix,
+        model = self.model
+        branches = branch(
+            states, torch.tensor(owners, device=self.device), shared=model.shares_prefix
         )
+        if model.shares_prefix and model.decodes_lean:
+            branches.decoder = model.family.token_decoder(model.network)
+        return branches
 
     def step(self, branches: Branches, tokens: Tensor) -> None:
         """Append one token to every branch, in place; shape of ``tokens``: (completion,)."""
-        mask = branches.attention_mask
-        if mask is not None:
-            branches.attention_mask = mask = torch.cat([mask, mask.new_ones(len(tokens), 1)], 1)
-        hidden = self.model.family.run_completions(
-            self.model.network,
-            tokens.unsqueeze(1),
-            cache=branches.cache,
-            attention_mask=mask,
-            positions=branches.next_position.unsqueeze(1),
-        )
-        branches.last_hidden = hidden[:, -1]
+        family, network = self.model.family, self.model.network
+        positions = branches.next_position.unsqueeze(1)
+        decoder, cache = branches.decoder, branches.cache
+        if decoder is not None and isinstance(cache, SharedPrefixCache):
+            branches.last_hidden = decoder.run(tokens, cache, family.text_positions(positions))
+        else:
+            mask = branches.attention_mask
+            if mask is not None:
+                branches.attention_mask = mask = torch.cat([mask, mask.new_ones(len(tokens), 1)], 1)
+            hidden = family.run_completions(
+                network,
+                tokens.unsqueeze(1),
+                cache=cache,
+                attention_mask=mask,
+                positions=positions,
+            )
+            branches.last_hidden = hidden[:, -1]
         branches.next_position = branches.next_position + 1
 
     def logits(self, branches: Branches) -> Tensor:
         """Scores of the next token in float32; shape (completion, vocabulary)."""
         weight = self.model.family.output_weight(self.model.network)
-        return nn.functional.linear(branches.last_hidden, weight).float()
+        return next_token_logits(branches.last_hidden, weight, lean=self.model.decodes_lean)
 
     def logprobs(
         self,

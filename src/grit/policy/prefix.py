@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
+from grit.models.decoding import TokenDecoder
 from grit.models.family import Family, PromptStates
 from grit.models.prefix_cache import SharedPrefixCache
 
@@ -29,12 +30,14 @@ class Branches:
         attention_mask: 1 at real tokens so far; None when no row is padded, or prompts are shared.
         last_hidden: State that predicts the next token; shape (completion, channel).
         next_position: Rotary position of the next token; shape (completion,).
+        decoder: What runs single tokens; None leaves them to the family.
     """
 
     cache: DynamicCache
     attention_mask: Tensor | None
     last_hidden: Tensor
     next_position: Tensor
+    decoder: TokenDecoder | None = None
 
 
 def branch(states: PromptStates, owners: Tensor, *, shared: bool = False) -> Branches:

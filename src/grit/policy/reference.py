@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from grit.models.family import LoadedModel, PromptInputs
+from grit.models.family import LoadedModel, PromptInputs, PromptStates
+from grit.policy.kept_prompts import KeptPrompts
 from grit.policy.policy import Policy
 
 __all__ = [
@@ -50,10 +51,12 @@ class FrozenReference:
 
     Args:
         policy: It; the caller sees to it that nobody trains it.
+        max_bytes: Bound on the prompt caches that are kept.
     """
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, *, max_bytes: int = 0) -> None:
         self._policy = policy
+        self._prompts = KeptPrompts(policy, max_bytes=max_bytes)
 
     @torch.no_grad()
     def logprobs(
@@ -64,14 +67,21 @@ class FrozenReference:
         temperature: float,
     ) -> list[list[Tensor]]:
         """Log-probability of every token under its weights."""
-        return _logprobs(self._policy, prompts, parts, temperature)
+        return _logprobs(self._policy, self._prompts.of(prompts), parts, temperature)
 
 
 class AdapterOffReference:
-    """The policy itself with its LoRA adapter switched off: no second copy of the weights."""
+    """The policy itself with its LoRA adapter switched off: no second copy of the weights.
 
-    def __init__(self, policy: Policy, adapter: Any) -> None:
+    Args:
+        policy: It; nothing but its adapter learns.
+        adapter: peft's model around its network.
+        max_bytes: Bound on the prompt caches that are kept.
+    """
+
+    def __init__(self, policy: Policy, adapter: Any, *, max_bytes: int = 0) -> None:
         self._policy = policy
+        self._prompts = KeptPrompts(policy, max_bytes=max_bytes)
         self._adapter = adapter
 
     @torch.no_grad()
@@ -84,16 +94,15 @@ class AdapterOffReference:
     ) -> list[list[Tensor]]:
         """Log-probability of every token under the base weights."""
         with self._adapter.disable_adapter():
-            return _logprobs(self._policy, prompts, parts, temperature)
+            return _logprobs(self._policy, self._prompts.of(prompts), parts, temperature)
 
 
 def _logprobs(
     policy: Policy,
-    prompts: Sequence[PromptInputs],
+    states: PromptStates,
     parts: Sequence[CompletionPart],
     temperature: float,
 ) -> list[list[Tensor]]:
-    states = policy.run_prompts(prompts)
     return [
         policy.logprobs(states, owners, completions, temperature=temperature)
         for owners, completions in parts

@@ -378,7 +378,7 @@ class ValidationRow(Row):
 
 
 class AlarmRow(Row):
-    """Something that a person should look at; written once for each kind."""
+    """Something that a person should look at; each kind is written once, ``memory`` each time."""
 
     step: int
     kind: str

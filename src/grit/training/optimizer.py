@@ -80,6 +80,11 @@ class Optimizer:
             master.grad = gradient if master.grad is None else master.grad.add_(gradient)
             weight.grad = None
 
+    def forget(self) -> None:
+        """Drop all gradients since the last step, collected or not."""
+        for weight in (*self._weights.values(), *self._masters.values()):
+            weight.grad = None
+
     def step(self, rate: float) -> float:
         """Clip, move and round back; gradients are cleared.
 

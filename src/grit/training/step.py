@@ -51,6 +51,7 @@ class StepResult:
         sums: Weighted sums over the step of ``loss``, ``policy_loss``, ``kl``, ``clipped`` and
             ``capped``, the importance weights at their bound.
         seconds: Wall time of this process by phase.
+        lowered: What this process had to lower to fit into memory, a sentence each.
         stopped: Why training cannot go on after this step, though some of its updates were made.
     """
 
@@ -62,6 +63,7 @@ class StepResult:
     grad_norm: float = 0.0
     sums: dict[str, float] = field(default_factory=dict[str, float])
     seconds: dict[str, float] = field(default_factory=dict[str, float])
+    lowered: list[str] = field(default_factory=list[str])
     stopped: GritError | None = None
 
 

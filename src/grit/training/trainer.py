@@ -17,6 +17,7 @@ from grit.rollout.group import Group, Prompt, RolloutEngine
 from grit.training.advantages import group_advantages
 from grit.training.batch import Batch, MicroBatch, micro_batches
 from grit.training.loss import completion_weights
+from grit.training.memory import MemoryLimits
 from grit.training.optimizer import Optimizer, rate_at
 from grit.training.part_loss import FIGURES, part_loss
 from grit.training.sampler import PromptSampler
@@ -69,6 +70,7 @@ class Trainer:
         self._optimizer = optimizer
         self._config = config
         self._processes = processes
+        self._limits = MemoryLimits(config.training, config.group.size)
         self._sampler = PromptSampler(
             len(prompts), config.group.prompts_per_step, config.training.seed
         )
@@ -113,7 +115,9 @@ class Trainer:
         # Judging runs while the device works.
         pending = self._scorer.start(groups, progress=progress)
         with clock("reference"):
-            reference = self._reference_logprobs(groups)
+            reference = self._limits.fit(
+                lambda: self._reference_logprobs(groups), num_groups=len(groups)
+            )
         with clock("judge"):
             own = waited_for(pending, self._while_judging)
         with clock("waiting"):  # for the slowest process
@@ -137,6 +141,7 @@ class Trainer:
                     # Weights have moved: to make this step again would count its updates twice.
                     result.stopped = error
                     break
+        result.lowered = self._limits.news()
         clock.seconds["total"] = sum(clock.seconds.values())
         return result
 
@@ -153,12 +158,11 @@ class Trainer:
         return rate_at(step, self._config.training.steps, self._config.optimizer)
 
     def _micro_batches(self, groups: list[Group], keep: list[bool] | None) -> Iterator[MicroBatch]:
-        training = self._config.training
         return micro_batches(
             groups,
-            groups_at_once=training.micro_batch_groups,
-            max_sequences=training.max_sequences_per_forward,
-            max_padding=training.max_padding,
+            groups_at_once=self._limits.groups_at_once,
+            max_sequences=self._limits.max_sequences,
+            max_padding=self._config.training.max_padding,
             keep=keep,
         )
 
@@ -211,7 +215,30 @@ class Trainer:
 
     def _update(self, result: StepResult) -> None:
         """One update of the weights from the whole batch, micro-batch by micro-batch."""
-        batch = result.batch
+        batch, old = result.batch, list(result.batch.old)
+
+        def forget() -> None:
+            self._optimizer.forget()
+            batch.old[:] = old
+
+        sums = self._limits.fit(
+            lambda: self._accumulate(batch), num_groups=len(batch.groups), forget=forget
+        )
+        # Each process has learned from its own completions. They meet before weights move, and not
+        # again before the step is in the records: one that is gone cannot leave it half made.
+        self._processes.sum_gradients(self._optimizer.masters)
+        result.sums = sums = all_figures(self._processes, sums)
+        batch.old = all_old(self._processes, batch)
+        result.grad_norm = self._optimizer.step(result.rate)
+        if not math.isfinite(result.grad_norm) or not math.isfinite(sums["loss"]):
+            raise TrainingStoppedError(
+                f"the loss of step {result.step} is {sums['loss']:g} and its gradient's norm "
+                f"{result.grad_norm:g}; this update moved nothing. Lower optimizer.lr, or look at "
+                "the step's completions"
+            )
+
+    def _accumulate(self, batch: Batch) -> dict[str, float]:
+        """Gradients of this process's share of the batch, and the figures of its loss."""
         sums = dict.fromkeys(FIGURES, 0.0)
         for micro in self._micro_batches(batch.groups, batch.to_learn_from()):
             states = self._policy.run_prompts(micro.prompts)
@@ -237,18 +264,7 @@ class Trainer:
             if met:
                 torch.autograd.backward([state for state, _ in met], [grad for _, grad in met])
             self._optimizer.collect()
-        # Each process has learned from its own completions. They meet before weights move, and not
-        # again before the step is in the records: one that is gone cannot leave it half made.
-        self._processes.sum_gradients(self._optimizer.masters)
-        result.sums = sums = all_figures(self._processes, sums)
-        batch.old = all_old(self._processes, batch)
-        result.grad_norm = self._optimizer.step(result.rate)
-        if not math.isfinite(result.grad_norm) or not math.isfinite(sums["loss"]):
-            raise TrainingStoppedError(
-                f"the loss of step {result.step} is {sums['loss']:g} and its gradient's norm "
-                f"{result.grad_norm:g}; this update moved nothing. Lower optimizer.lr, or look at "
-                "the step's completions"
-            )
+        return sums
 
     def _refuse_unscored(self, step: int, rewards: Tensor) -> None:
         share = float(rewards.isnan().double().mean())

@@ -7,6 +7,7 @@ import torch
 
 from grit.config.model import LoraConfig
 from grit.models.adapter import add_adapter
+from grit.policy.kept_prompts import KeptPrompts
 from grit.policy.policy import Policy
 from grit.policy.reference import AdapterOffReference, FrozenReference, frozen_copy
 from tiny_models import all_plain_inputs, plain_logprobs
@@ -127,3 +128,56 @@ def test_gradients_reach_adapters_alone(tiny_folder):
     touched = {n for n, weight in model.network.named_parameters() if weight.grad is not None}
     assert touched
     assert all("lora_" in name for name in touched)
+
+
+@pytest.fixture
+def tokens_run(tiny_model):
+    """How many tokens went through the decoder's first perceptron, call by call."""
+    seen = []
+    layer = tiny_model.family.decoder_layers(tiny_model.network)[0]
+    layer.mlp.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[:-1].numel()))
+    return seen
+
+
+@pytest.mark.parametrize("kind", ["frozen", "adapter"])
+def test_prompts_that_were_kept_cost_no_token_and_change_nothing(
+    tiny_model, base_logprobs, tokens_run, kind
+):
+    room = 1 << 30
+    if kind == "frozen":
+        reference = FrozenReference(Policy(tiny_model), max_bytes=room)
+    else:
+        adapter = add_adapter(tiny_model, LoraConfig(rank=4))
+        reference = AdapterOffReference(Policy(tiny_model), adapter, max_bytes=room)
+        move(weight for weight in tiny_model.network.parameters() if weight.requires_grad)
+    prompts = prompts_of(tiny_model)
+    first = asked(reference, tiny_model, prompts)
+    cold = sum(tokens_run)
+    tokens_run.clear()
+    again = asked(reference, tiny_model, prompts)
+    assert furthest(first, base_logprobs) <= 1e-5
+    assert furthest(again, first) == 0.0
+    # Every prompt ran by itself, without padding; what is left are the completions.
+    assert cold - sum(tokens_run) == sum(len(prompt.input_ids) for prompt in prompts)
+    _, completions = completions_of(tiny_model)
+    longest = max(len(tokens) for tokens in completions)
+    assert sum(tokens_run) == len(completions) * (longest - 1)
+
+
+def test_prompts_are_kept_within_a_bound_and_what_is_kept_stays(tiny_model, tokens_run):
+    prompts = prompts_of(tiny_model)
+    all_kept = KeptPrompts(Policy(tiny_model), max_bytes=1 << 30)
+    all_kept.of(prompts)
+    a_byte_too_few = KeptPrompts(Policy(tiny_model), max_bytes=all_kept.num_bytes - 1)
+    for _ in range(3):
+        tokens_run.clear()
+        a_byte_too_few.of(prompts)
+        assert a_byte_too_few.num_bytes < all_kept.num_bytes
+    # Two of three stay whatever comes after them.
+    assert sum(tokens_run) == len(prompts[-1].input_ids)
+    none = KeptPrompts(Policy(tiny_model), max_bytes=0)
+    none.of(prompts)
+    tokens_run.clear()
+    none.of(prompts)
+    assert none.num_bytes == 0
+    assert tokens_run == [len(prompts) * max(len(prompt.input_ids) for prompt in prompts)]

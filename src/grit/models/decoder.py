@@ -115,7 +115,7 @@ class DecoderFamily(ABC):
 
     def token_decoder(self, network: nn.Module) -> TokenDecoder | None:
         """The decoder's layers, where they are known ones."""
-        return TokenDecoder.of(cast(Any, network).model.language_model)
+        return TokenDecoder.of(cast(Any, network).model.language_model, self.output_weight(network))
 
     def text_positions(self, positions: Tensor) -> Tensor:
         """Positions of completion tokens, shape (completion, token), as the decoder takes them."""

@@ -8,16 +8,17 @@ shared prompts, nothing of that is open: what is left are the layers' weights, i
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from grit.models.prefix_cache import SharedPrefixCache
 from grit.models.shared_attention import attend
-from grit.models.weights import ALIGNMENT
 
-__all__ = ["TokenDecoder", "next_token_logits"]
+__all__ = ["TokenDecoder"]
 
 _KNOWN_LAYERS = frozenset(
     {
@@ -29,51 +30,67 @@ _KNOWN_LAYERS = frozenset(
 )
 """Classes of transformers that are norm, attention, norm, gated perceptron, and nothing else."""
 
-_FEW_ROWS = 4
-"""Up to so many rows, twice that in narrow states, a product is faster from the weight's side."""
+_ROWS = 8
+"""Rows that packed weights are laid out for; others go through them as well."""
 
-_NARROW = 1024
-"""Channels of narrow states."""
+Projection = Callable[[Tensor], Tensor]
 
 
 class _Layer(NamedTuple):
-    """What a layer is made of. A projection is any module: it may carry an adapter."""
+    """What a layer is made of."""
 
     norm: nn.Module
-    query: nn.Module
-    key: nn.Module
-    value: nn.Module
+    query: Projection
+    key: Projection
+    value: Projection
     query_norm: nn.Module | None
     key_norm: nn.Module | None
-    output: nn.Module
+    output: Projection
     second_norm: nn.Module
-    gate: nn.Module
-    up: nn.Module
-    down: nn.Module
+    gate: Projection
+    up: Projection
+    down: Projection
     activation: Callable[[Tensor], Tensor]
     channels: int
     scale: float
 
 
 class TokenDecoder:
-    """A decoder whose layers are run directly; weights are read where they are at each call.
+    """A decoder whose layers are run directly, with its weights as they are at the first token.
+
+    On the CPU plain float32 projections are packed then: a second copy of them, for as long as
+    this decoder is there.
 
     Args:
         language_model: With known layers, see ``of``.
+        output_weight: From states to logits; shape (vocabulary, channel).
     """
 
-    def __init__(self, language_model: nn.Module) -> None:
+    def __init__(self, language_model: nn.Module, output_weight: Tensor) -> None:
         model = cast(Any, language_model)
         self._embedding: nn.Module = model.embed_tokens
         self._rotary: Callable[..., tuple[Tensor, Tensor]] = model.rotary_emb
         self._norm: nn.Module = model.norm
-        self._layers = [_taken_apart(layer) for layer in model.layers]
+        self._modules = list(model.layers)
+        self._output_weight = output_weight
+        self._layers: list[_Layer] | None = None
+        self._output: Projection | None = None
 
     @classmethod
-    def of(cls, language_model: nn.Module) -> TokenDecoder | None:
+    def of(cls, language_model: nn.Module, output_weight: Tensor) -> TokenDecoder | None:
         """The decoder, or None where its layers are not known or somebody hooks into them."""
         layers = cast(Any, language_model).layers
-        return cls(language_model) if all(map(_is_plain, layers)) else None
+        plain = all(map(_is_plain, layers))
+        return cls(language_model, output_weight) if plain else None
+
+    @torch.no_grad()
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Scores of the next token in float32; shape (completion, vocabulary)."""
+        if self._output is None:
+            weight = self._output_weight
+            packs = _can_pack(weight)
+            self._output = _Packed(weight, None) if packs else partial(linear, weight=weight)
+        return self._output(hidden).float()
 
     @torch.no_grad()
     def run(self, tokens: Tensor, cache: SharedPrefixCache, positions: Tensor) -> Tensor:
@@ -87,6 +104,8 @@ class TokenDecoder:
         Returns:
             Hidden states after the last norm; shape (completion, channel).
         """
+        if self._layers is None:
+            self._layers = [_taken_apart(layer) for layer in self._modules]
         hidden = self._embedding(tokens)
         cos, sin = self._rotary(hidden, positions)
         first, second = sin.chunk(2, dim=-1)
@@ -97,41 +116,32 @@ class TokenDecoder:
         return _norm(self._norm, hidden)
 
 
-def next_token_logits(hidden: Tensor, weight: Tensor, *, lean: bool = True) -> Tensor:
-    """Scores of the next token in float32; shape (completion, vocabulary).
+class _Packed:
+    """A projection whose weight was laid out for oneDNN: products of few rows read it as it lies.
 
-    Args:
-        hidden: States; shape (completion, channel).
-        weight: From states to logits; shape (vocabulary, channel). From the weight's side the CPU
-            reads it in place, and the last bits depend on where it starts; ``load_weights`` sees
-            to that.
-        lean: Whether the faster side may be taken.
+    Each product takes the same bits of the weight in the same order, wherever it was read from.
     """
-    if lean and _from_the_weight(hidden, weight):
-        return _transposed_product(hidden, weight).contiguous()
-    return nn.functional.linear(hidden, weight).float()
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.detach(), _ROWS)
+        self._bias = bias
+
+    def __call__(self, states: Tensor) -> Tensor:
+        return torch.ops.mkldnn._linear_pointwise(
+            states.contiguous(), self._weight, self._bias, "none", [], ""
+        )
 
 
-def _from_the_weight(states: Tensor, weight: Tensor) -> bool:
-    """Whether the product is faster as (weight · statesᵀ)ᵀ: measured on the CPU, float32."""
-    rows, channels = states.shape
-    few = rows <= _FEW_ROWS or (rows <= 2 * _FEW_ROWS and channels <= _NARROW)
-    on_cpu = states.device.type == "cpu" and states.dtype == weight.dtype == torch.float32
-    # Only so do the last bits not depend on where a weight happens to lie.
-    return few and on_cpu and weight.data_ptr() % ALIGNMENT == 0
+def _can_pack(weight: Tensor) -> bool:
+    on_cpu = weight.device.type == "cpu" and weight.dtype == torch.float32
+    return on_cpu and torch.backends.mkldnn.is_available()
 
 
-def _transposed_product(states: Tensor, weight: Tensor) -> Tensor:
-    # States that do not stand row by row would take the slowest of all kernels.
-    return (weight @ states.contiguous().t()).t()
-
-
-def _project(module: nn.Module, states: Tensor) -> Tensor:
-    """What a projection makes of states, (completion, channel), adapters included."""
-    if type(module) is nn.Linear and _from_the_weight(states, module.weight):
-        product = _transposed_product(states, module.weight)
-        return product if module.bias is None else product + module.bias
-    return module(states)
+def _packed(module: nn.Module) -> Projection:
+    """A plain projection packed, where that helps; one that carries an adapter as it is."""
+    if type(module) is nn.Linear and _can_pack(module.weight):
+        return _Packed(module.weight, module.bias)
+    return module
 
 
 def _is_plain(layer: Any) -> bool:
@@ -145,16 +155,16 @@ def _taken_apart(layer: Any) -> _Layer:
     attention = layer.self_attn
     return _Layer(
         layer.input_layernorm,
-        attention.q_proj,
-        attention.k_proj,
-        attention.v_proj,
+        _packed(attention.q_proj),
+        _packed(attention.k_proj),
+        _packed(attention.v_proj),
         getattr(attention, "q_norm", None),
         getattr(attention, "k_norm", None),
-        attention.o_proj,
+        _packed(attention.o_proj),
         layer.post_attention_layernorm,
-        layer.mlp.gate_proj,
-        layer.mlp.up_proj,
-        layer.mlp.down_proj,
+        _packed(layer.mlp.gate_proj),
+        _packed(layer.mlp.up_proj),
+        _packed(layer.mlp.down_proj),
         layer.mlp.act_fn,
         attention.head_dim,
         attention.scaling,
@@ -170,22 +180,22 @@ def _attention(
 ) -> Tensor:
     states = _norm(layer.norm, hidden)
     shape = (len(hidden), -1, layer.channels)
-    query = _project(layer.query, states).view(shape)
-    key = _project(layer.key, states).view(shape)
+    query = layer.query(states).view(shape)
+    key = layer.key(states).view(shape)
     if layer.query_norm is not None:
         query, key = _norm(layer.query_norm, query), _norm(layer.key_norm, key)
     # Queries and keys are turned in one go.
     heads = query.shape[1]
     both = torch.cat([query, key], dim=1)
     both = torch.addcmul(both * cos, both.roll(layer.channels // 2, -1), sin)
-    value = _project(layer.value, states).view(shape)
+    value = layer.value(states).view(shape)
     keys, values = cache.layers[number].update(both[:, heads:].unsqueeze(2), value.unsqueeze(2))
     query = both[:, :heads].unsqueeze(2)
     mixed = attend(query, keys, values, cache.part(number), layer.scale)
-    return _project(layer.output, mixed.reshape(len(hidden), -1))
+    return layer.output(mixed.reshape(len(hidden), -1))
 
 
 def _perceptron(layer: _Layer, hidden: Tensor) -> Tensor:
     states = _norm(layer.second_norm, hidden)
-    gate = layer.activation(_project(layer.gate, states))
-    return _project(layer.down, gate * _project(layer.up, states))
+    gate = layer.activation(layer.gate(states))
+    return layer.down(gate * layer.up(states))

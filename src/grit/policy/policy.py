@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from grit.models.decoding import next_token_logits
 from grit.models.family import LoadedModel, PromptInputs, PromptStates
 from grit.models.prefix_cache import SharedPrefixCache
 from grit.policy.logprobs import token_logprobs
@@ -72,8 +71,10 @@ class Policy:
 
     def logits(self, branches: Branches) -> Tensor:
         """Scores of the next token in float32; shape (completion, vocabulary)."""
+        if branches.decoder is not None:
+            return branches.decoder.logits(branches.last_hidden)
         weight = self.model.family.output_weight(self.model.network)
-        return next_token_logits(branches.last_hidden, weight, lean=self.model.decodes_lean)
+        return nn.functional.linear(branches.last_hidden, weight).float()
 
     def logprobs(
         self,

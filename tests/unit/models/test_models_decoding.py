@@ -7,7 +7,7 @@ import torch
 
 from grit.config.model import LoraConfig
 from grit.models.adapter import add_adapter
-from grit.models.decoding import TokenDecoder, next_token_logits
+from grit.models.decoding import TokenDecoder
 from grit.models.weights import ALIGNMENT
 from grit.policy.policy import Policy
 from tiny_models import all_plain_inputs, plain_logprobs
@@ -86,7 +86,7 @@ def test_layers_that_are_not_plain_are_left_to_transformers(tiny_folder):
     assert (found - before).abs().max() > 0.01
     hook.remove()
     layer.self_attn.sliding_window = 4
-    assert TokenDecoder.of(model.network.model.language_model) is None
+    assert model.family.token_decoder(model.network) is None
 
 
 def test_every_weight_from_a_file_starts_where_torch_would_let_it_start(family_folder):
@@ -94,22 +94,36 @@ def test_every_weight_from_a_file_starts_where_torch_would_let_it_start(family_f
         assert weight.data_ptr() % ALIGNMENT == 0
 
 
-@pytest.mark.parametrize("rows", [1, 4, 8, 16])
-def test_logits_do_not_depend_on_where_a_weight_lies(rows):
+@pytest.mark.parametrize("rows", [1, 3, 8, 33])
+@torch.no_grad()
+def test_logits_do_not_depend_on_where_a_weight_lies(tiny_folder, rows):
     generator = torch.Generator().manual_seed(1)
     weight = torch.randn(500, 64, generator=generator)
     hidden = torch.randn(rows, 64, generator=generator)
     expected = (hidden.double() @ weight.double().t()).float()
     room = torch.empty(weight.numel() + 64)
-    first = -room.data_ptr() % ALIGNMENT // 4
+    decoder = load(tiny_folder).network.model.language_model
 
     def logits_at(start):
         moved = room[start : start + weight.numel()].view_as(weight).copy_(weight)
-        return next_token_logits(hidden, moved)
+        return TokenDecoder(decoder, moved).logits(hidden)
 
-    whole = logits_at(first)
+    whole = logits_at(0)
     torch.testing.assert_close(whole, expected, atol=1e-4, rtol=0)
-    assert torch.equal(logits_at(first + 16), whole)
-    # One that lies askew is multiplied as transformers does.
-    askew = logits_at(first + 1)
-    torch.testing.assert_close(askew, expected, atol=1e-4, rtol=0)
+    for start in (1, 2, 5, 16):
+        assert torch.equal(logits_at(start), whole)
+
+
+@torch.no_grad()
+def test_a_decoder_has_the_weights_that_it_began_with(tiny_folder):
+    model = load(tiny_folder)
+    completions = some_completions(model, 3)
+    before, _ = token_by_token(Policy(model), completions)
+    for weight in model.network.parameters():
+        weight.mul_(1.05)
+    after, _ = token_by_token(Policy(model), completions)
+    inputs = all_plain_inputs(tiny_folder)
+    for place, tokens in enumerate(completions):
+        expected = plain_logprobs(model.network, inputs[place], tokens)
+        torch.testing.assert_close(after[place], expected, atol=1e-5, rtol=0)
+    assert (after - before).abs().max() > 0.01

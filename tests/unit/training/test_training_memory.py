@@ -15,20 +15,23 @@ MORE_THAN_THERE_IS = 1 << 60
 """Bytes that no allocator gives: what it raises is the real thing."""
 
 
-def cramped(bench, most_rows, *, way, on=()):
+def cramped(bench, most_rows, *, way):
     """Memory for so many rows at once in one layer's perceptron, on the way there or back."""
-    networks = [bench.model.network, *on]
+    perceptron = bench.model.network.model.language_model.layers[0].mlp
 
-    def room_for(rows):
-        if rows > most_rows:
+    def room_for(states):
+        if len(states) > most_rows:
             torch.empty(MORE_THAN_THERE_IS, dtype=torch.uint8)
 
-    for network in networks:
-        perceptron = network.model.language_model.layers[0].mlp
-        if way == "forward":
-            perceptron.register_forward_pre_hook(lambda _, given: room_for(len(given[0])))
-        else:
-            perceptron.register_full_backward_hook(lambda _, made, given: room_for(len(given[0])))
+    def there(_, given):
+        # Rollouts have a bound of their own.
+        if torch.is_grad_enabled():
+            room_for(given[0])
+
+    if way == "forward":
+        perceptron.register_forward_pre_hook(there)
+    else:
+        perceptron.register_full_backward_hook(lambda _, made, given: room_for(given[0]))
     return bench
 
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from one_step import TEMPERATURE, furthest, variety
+from one_step import TEMPERATURE, Bench, furthest, variety
 
 import grit.training.part_loss as part_loss_module
 from grit.errors import TrainingStoppedError, UnscoredRateError

@@ -48,6 +48,9 @@ def test_the_papers_recipes_hold_the_papers_set_up(name):
     assert (recipe.training.steps, optimizer.lr, optimizer.schedule) == (200, 2e-6, "cosine")
     assert (recipe.model.lora, recipe.model.freeze_vision) == (None, False), "all weights learn"
     assert recipe.rewards.preset == "paper"
+    judge = recipe.judge
+    assert (judge.type, judge.order, judge.prompt) == ("chat", "always", "grit")
+    assert judge.model == "gpt-4o"
     assert (recipe.loss.beta, recipe.loss.updates_per_batch) == (0.01, 1)
     assert recipe.rollout.type == "local"
     assert (recipe.rollout.temperature, recipe.rollout.max_new_tokens) == (0.9, 1000)

@@ -76,7 +76,8 @@ def run_demo(
     """
     folder = RunFolder(Path(recipe.output))
     if folder.holds_run and not overwrite and folder.summary.exists() and folder.report.exists():
-        changed = recipe_differences(folder.read_recipe(), recipe.model_dump(mode="json"))
+        plain, defaults = (each.model_dump(mode="json") for each in (recipe, Recipe()))
+        changed = recipe_differences(folder.read_recipe(), plain, defaults=defaults)
         if changed:
             listener.said(f"{folder.path} was made by another recipe; {'; '.join(changed)}")
         return _finished(folder)

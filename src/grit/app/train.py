@@ -170,8 +170,8 @@ def _checked_samples(recipe: Recipe, *, resume: bool, overwrite: bool) -> list[S
     folder = RunFolder(Path(recipe.output))
     RunFolder.refuse_taken(folder.path, resume=resume, overwrite=overwrite)
     if resume and folder.recipe.exists():
-        plain = recipe.model_dump(mode="json")
-        refuse_changed_recipe(folder, plain, may_differ=_MAY_DIFFER)
+        plain, defaults = (each.model_dump(mode="json") for each in (recipe, Recipe()))
+        refuse_changed_recipe(folder, plain, may_differ=_MAY_DIFFER, defaults=defaults)
     require_tracker(recipe.tracking)
     require_engine(recipe)
     require_judge(recipe.judge)

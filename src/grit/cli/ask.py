@@ -50,6 +50,8 @@ class AskCommand:
     """Override the limits of a model that was trained under others; its boxes will shift."""
     image_processor: Literal["pil", "torchvision"] | None = None
     """What resizes pictures; none: what the model was trained with, else pil."""
+    trust_remote_code: bool = False
+    """Let the checkpoint's tokenizer run Python code that comes with it."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the model computes."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
@@ -83,6 +85,7 @@ def run(arguments: list[str]) -> int:
         max_pixels=command.max_pixels,
         force_pixel_limits=command.force_pixel_limits,
         image_processor=command.image_processor,
+        trust_remote_code=command.trust_remote_code,
         device=command.device,
         dtype=command.dtype,
     )

@@ -40,6 +40,10 @@ class ModelConfig(Config):
     family: Literal["auto", "internvl", "qwen2_5_vl", "qwen3_vl"] = "auto"
     """The model family; `auto` goes by the model_type that the checkpoint declares."""
 
+    trust_remote_code: bool = False
+    """Let the checkpoint's tokenizer run Python code that comes with it; read the code first.
+    Networks and image processors are always those of transformers."""
+
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """Number format of the weights that compute."""
 

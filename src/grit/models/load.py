@@ -50,7 +50,9 @@ def load_model(config: ModelConfig) -> LoadedModel:
     remote = {} if config.revision is None else {"revision": config.revision}
     family = _family(config, path, remote)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(path, **remote)
+        tokenizer = AutoTokenizer.from_pretrained(
+            path, trust_remote_code=config.trust_remote_code, **remote
+        )
         processor = family.load_image_processor(path, backend, **remote)
         network = family.load_network(
             path,

@@ -12,16 +12,28 @@ from grit.records.folder import RunFolder
 __all__ = ["recipe_differences", "refuse_changed_recipe"]
 
 
-def recipe_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def recipe_differences(
+    old: Mapping[str, Any], new: Mapping[str, Any], *, defaults: Mapping[str, Any] | None = None
+) -> list[str]:
     """Say field by field what differs, as ``group.size: 4 -> 8``; empty when nothing does.
 
     A group of fields that only one of them has is said as a whole: ``lora: null -> {"rank": 2}``.
+
+    Args:
+        old: A recipe, plain values only.
+        new: Another.
+        defaults: What fields are by default. One that ``old`` lacks is no difference where ``new``
+            has its default: the field is newer than ``old``.
     """
-    return list(_differences(old, new, ""))
+    return list(_differences(old, new, defaults or {}, ""))
 
 
 def refuse_changed_recipe(
-    folder: RunFolder, recipe: Mapping[str, Any], *, may_differ: Sequence[str] = ()
+    folder: RunFolder,
+    recipe: Mapping[str, Any],
+    *,
+    may_differ: Sequence[str] = (),
+    defaults: Mapping[str, Any] | None = None,
 ) -> None:
     """Let a run be resumed only by the recipe that it was begun with.
 
@@ -29,13 +41,14 @@ def refuse_changed_recipe(
         folder: A folder that holds a run with its recipe.
         recipe: The resolved recipe of the present command, plain values only.
         may_differ: Dotted names of fields, or of groups of fields, that change no result.
+        defaults: See ``recipe_differences``.
 
     Raises:
         RunFolderError: If anything else differs; says what, from which value to which.
     """
     differences = [
         line
-        for line in recipe_differences(folder.read_recipe(), recipe)
+        for line in recipe_differences(folder.read_recipe(), recipe, defaults=defaults)
         if not any(_is_within(line.partition(": ")[0], name) for name in may_differ)
     ]
     if differences:
@@ -49,12 +62,19 @@ def _is_within(name: str, group: str) -> bool:
     return name == group or name.startswith(f"{group}.")
 
 
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> Iterator[str]:
+def _differences(
+    old: Mapping[str, Any], new: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str
+) -> Iterator[str]:
     for key in [*old, *(key for key in new if key not in old)]:
-        before, after = old.get(key), new.get(key)
+        before, after, default = old.get(key), new.get(key), defaults.get(key)
         if isinstance(before, Mapping) and isinstance(after, Mapping):
             inner = cast("tuple[Mapping[str, Any], Mapping[str, Any]]", (before, after))
-            yield from _differences(*inner, f"{prefix}{key}.")
+            known = default if isinstance(default, Mapping) else None
+            yield from _differences(
+                *inner, cast("Mapping[str, Any]", known or {}), f"{prefix}{key}."
+            )
+            continue
+        if key not in old and key in defaults and _plain(after) == _plain(default):
             continue
         said = [_plain(each[key]) if key in each else "(not set)" for each in (old, new)]
         if said[0] != said[1]:

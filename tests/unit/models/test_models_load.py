@@ -348,3 +348,15 @@ def test_code_that_comes_with_a_checkpoint_is_not_run(copied):
     model = load(copied)
     assert type(model.network) is Qwen2_5_VLForConditionalGeneration
     assert not run.exists()
+
+
+def test_code_of_a_checkpoints_tokenizer_is_run_under_its_flag(copied, monkeypatch, tmp_path):
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "hf"))
+    edit(copied / "tokenizer_config.json", auto_map={"AutoTokenizer": ["theirs.Theirs", None]})
+    (copied / "theirs.py").write_text(
+        "from transformers import PreTrainedTokenizerFast\n\n\n"
+        "class Theirs(PreTrainedTokenizerFast):\n    pass\n",
+        encoding="utf-8",
+    )
+    assert type(load(copied, trust_remote_code=True).tokenizer).__name__ == "Theirs"
+    assert type(load(copied).tokenizer).__name__ != "Theirs"

@@ -189,6 +189,13 @@ def test_a_tuple_and_the_list_that_yaml_makes_of_it_do_not_differ():
     assert recipe_differences({"betas": [0.9, 0.99]}, {"betas": (0.9, 0.99)}) == []
 
 
+def test_a_field_that_is_newer_than_the_run_is_no_difference_at_its_default():
+    old = {"model": {"path": "here"}}
+    new = {"model": {"path": "here", "lora": None, "rank": 8}, "judge": {"type": "rules"}}
+    defaults = {"model": {"path": "there", "lora": None, "rank": 4}, "judge": {"type": "rules"}}
+    assert recipe_differences(old, new, defaults=defaults) == ["model.rank: (not set) -> 8"]
+
+
 def test_a_group_of_fields_that_only_one_recipe_has_is_told_as_a_whole():
     whole = {"model": {"path": "here", "lora": {"rank": 2, "alpha": 4.0}}}
     none = {"model": {"path": "here", "lora": None}}

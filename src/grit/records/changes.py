@@ -69,10 +69,10 @@ def _differences(
         before, after, default = old.get(key), new.get(key), defaults.get(key)
         if isinstance(before, Mapping) and isinstance(after, Mapping):
             inner = cast("tuple[Mapping[str, Any], Mapping[str, Any]]", (before, after))
-            known = default if isinstance(default, Mapping) else None
-            yield from _differences(
-                *inner, cast("Mapping[str, Any]", known or {}), f"{prefix}{key}."
-            )
+            known: Mapping[str, Any] = {}
+            if isinstance(default, Mapping):
+                known = cast("Mapping[str, Any]", default)
+            yield from _differences(*inner, known, f"{prefix}{key}.")
             continue
         if key not in old and key in defaults and _plain(after) == _plain(default):
             continue

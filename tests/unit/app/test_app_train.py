@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from small_runs import Watching, records, run, small_recipe, weights, write_triplets
 
+import grit.app.judges as app_judges
 import grit.app.train as app_train
 from grit.app.models import load_source
 from grit.config.model import ModelConfig
@@ -135,7 +136,7 @@ def test_a_judge_that_is_away_stops_the_run_with_a_checkpoint_and_a_record(
     recipe_for, tmp_path, monkeypatch
 ):
     with monkeypatch.context() as patch:
-        patch.setattr(app_train, "RulesJudge", FailingJudge)
+        patch.setattr(app_judges, "RulesJudge", FailingJudge)
         with pytest.raises(UnscoredRateError, match="100%"):
             run(recipe_for())
     folder = RunFolder(tmp_path / "run")

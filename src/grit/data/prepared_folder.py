@@ -14,6 +14,7 @@ from typing import Any, cast
 from grit import __version__
 from grit.data.jsonl import write_samples
 from grit.data.readers.reader import ReadRow
+from grit.data.readers.values import as_list, as_object
 from grit.data.sample import Sample
 from grit.data.summary import summarise
 from grit.errors import DataError
@@ -45,7 +46,8 @@ class PreparedFolder:
         """Say no where something stands already, but for a preparation that failed.
 
         Raises:
-            DataError: If a file or a folder with anything in it has the name.
+            DataError: If a file has the name, or a folder with anything in it but a set that may
+                be replaced.
         """
         if not self.path.exists() or self._is_failed():
             self._make_partial()
@@ -54,9 +56,11 @@ class PreparedFolder:
             raise DataError(f"{self.path} is a file; name a folder with --to")
         if not any(self.path.iterdir()):
             return
-        if not (self.path / MANIFEST).is_file():
+        foreign = self._foreign_files()
+        if foreign:
             raise DataError(
-                f"{self.path} holds files that grit did not prepare; name another folder with --to"
+                f"{self.path} holds files that grit did not prepare ({', '.join(foreign[:4])}), and "
+                "they are left alone, with --overwrite too; name another folder with --to"
             )
         if not overwrite:
             raise DataError(
@@ -139,12 +143,31 @@ class PreparedFolder:
 
     def _is_failed(self) -> bool:
         """Whether the folder is what ``write_failure`` leaves."""
+        return self._manifest().get("complete") is False and not self._foreign_files()
+
+    def _manifest(self) -> dict[str, Any]:
+        """The manifest that stands in the folder; empty where there is none of ours."""
         try:
-            manifest: object = json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
+            found: object = json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            return False
-        complete = cast("dict[str, Any]", manifest).get("complete") if manifest else None
-        return complete is False and not list(self.path.glob("*.jsonl"))
+            return {}
+        manifest = as_object(found)
+        # Run folders, among others, have a manifest.json too.
+        return manifest if "format" in manifest and "set" in manifest else {}
+
+    def _foreign_files(self) -> list[str]:
+        """Files that the folder's manifest does not account for; pictures are not looked at."""
+        manifest = self._manifest()
+        names = {
+            path.relative_to(self.path).as_posix()
+            for path in self.path.rglob("*")
+            if not path.is_dir() or path.is_symlink()
+        }
+        if manifest:
+            outputs = {as_object(each).get("file") for each in as_list(manifest.get("outputs"))}
+            names -= {MANIFEST, REJECTED, *outputs}
+            names = {name for name in names if not name.startswith("images/")}
+        return sorted(names)
 
     def _complete(self, manifest: dict[str, Any]) -> dict[str, Any]:
         inputs = [self._described(Path(each), each) for each in manifest["inputs"]]

@@ -47,8 +47,17 @@ def prepare_mix(
 def _prepared(paths: Sequence[Path], folder: PreparedFolder, draw: Draw) -> Prepared:
     files = [_file_of(path) for path in paths]
     samples: list[Sample] = []
+    file_of: dict[str, Path] = {}
     for file in files:
-        samples += read_samples(file)
+        for sample in read_samples(file):
+            # One sample from two files would be drawn twice.
+            if sample.id in file_of:
+                raise DataError(
+                    f"{file} and {file_of[sample.id]} both hold the sample {sample.id}; name each "
+                    "set once with --from"
+                )
+            file_of[sample.id] = file
+            samples.append(sample)
     num = _PAPER_SIZE if draw.num is None else draw.num
     taken = training_mix(samples, num, seed=draw.seed)
     manifest = {

@@ -131,7 +131,7 @@ def _prepared(order: Order, folder: PreparedFolder, on_progress: Progress) -> Pr
 def _read(order: Order, reading: Reading, on_progress: Progress) -> _Gathered:
     """Every record, sorted into kept, rejected and left out."""
     gathered = _Gathered()
-    first_of_id: dict[str, int] = {}
+    first_of_id: dict[str, tuple[Path, int]] = {}
     for row in READERS[order.name].read(reading):
         gathered.num_read += 1
         if row.findings:
@@ -139,14 +139,17 @@ def _read(order: Order, reading: Reading, on_progress: Progress) -> _Gathered:
         elif row.left_out:
             gathered.left_out[row.left_out] += 1
         elif row.sample is not None:
-            first = first_of_id.setdefault(row.sample.id, row.line)
-            if first != row.line:
+            # Publishers write whole documents on one line: two records may share theirs.
+            first = first_of_id.get(row.sample.id)
+            if first is not None:
                 fix = "keep one of the two records"
-                problem = f"the id stands on line {first} already"
+                other = "" if first[0] == row.file else f" of {first[0]}"
+                problem = f"the id stands on line {first[1]}{other} already"
                 kind, value = FindingKind.DUPLICATE_ID, shown(row.sample.id)
                 found = Finding(row.file, row.line, kind, problem, value, fix)
                 gathered.rejected.append(replace(row, findings=(found,)))
             else:
+                first_of_id[row.sample.id] = (row.file, row.line)
                 # Of a million records, only what is rejected is kept whole.
                 gathered.kept.append((row.sample, replace(row, record=None)))
         if gathered.num_read % 500 == 0:

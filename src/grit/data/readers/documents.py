@@ -212,10 +212,11 @@ class _Walker:
             for key in self.members():
                 line = self.line()
                 findings: tuple[Finding, ...] = ()
-                if seen.setdefault(key, line) != line:
+                if key in seen:
                     problem = f"the key stands on line {seen[key]} already"
                     kind, fix = FindingKind.DUPLICATE_ID, "keep one of the two"
                     findings = (Finding(self._path, line, kind, problem, shown(key), fix),)
+                seen.setdefault(key, line)
                 yield Record(self._path, line, self.share, self.decode(), key, findings)
             return
         for _ in self._parts("[", "]"):

@@ -31,6 +31,7 @@ class MathVistaReader:
     layouts: tuple[str, ...] = (
         "testmini.json: one object, {pid: {question, image, choices, unit, precision, answer, "
         "question_type, answer_type, …}}, images/ beside it",
+        "the same items as a list or one a line, each with its pid",
         "a folder with testmini.json",
         "the parquet form is not read: write it as JSON first, pictures as files",
     )
@@ -50,7 +51,9 @@ class MathVistaReader:
         records = known_records(self, file, records_of(self, file))
         for record in records:
             fields = Fields(record)
-            row = _row(fields, record.key, file.stem)
+            # An item of a list, as tables are written, has its number among its fields.
+            number = record.key or str(fields.values.get("pid") or record.line)
+            row = _row(fields, number, file.stem)
             yield read_row(record, row, source.images or _home(file), findings=fields.findings)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import struct
 import zlib
 from collections.abc import Generator
@@ -21,6 +22,7 @@ __all__ = [
     "DEFAULT_MAX_PIXELS",
     "open_picture",
     "open_sample_picture",
+    "picture_format",
     "picture_hash",
     "picture_size",
 ]
@@ -103,6 +105,23 @@ def picture_size(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> tuple[i
             width, height = image.size
             orientation = _orientation(image, path)
         return (height, width) if orientation in range(5, 9) else (width, height)
+
+
+def picture_format(content: bytes) -> str:
+    """Pillow's word for the format of a picture in memory, as ``PNG``; it is not decoded.
+
+    Raises:
+        PictureError: If the bytes are no picture that we read, or of one too large to open safely.
+    """
+    try:
+        with Image.open(io.BytesIO(content), formats=_formats()) as image:
+            return image.format or ""
+    except UnidentifiedImageError as error:
+        raise PictureError(f"no picture that can be read; it starts with {content[:24]!r}") from (
+            error
+        )
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning, *_BROKEN) as error:
+        raise PictureError(str(error)) from error
 
 
 def picture_hash(path: Path) -> str:

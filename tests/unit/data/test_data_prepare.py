@@ -164,6 +164,30 @@ def test_what_stands_there_is_not_overwritten_without_the_flag(source, tmp_path)
     assert (tmp_path / "to/vsr.jsonl").read_bytes() == before
 
 
+def test_what_grit_did_not_prepare_stays_with_the_flag_too(source, tmp_path):
+    run = tmp_path / "to"
+    run.mkdir()
+    (run / "manifest.json").write_text(json.dumps({"version": 1, "model": "a run's own"}))
+    (run / "steps.jsonl").write_text("{}\n")
+    with pytest.raises(DataError, match="did not prepare"):
+        prepare(order(source, overwrite=True))
+    assert listing(run) == ["manifest.json", "steps.jsonl"]
+    for path in run.iterdir():
+        path.unlink()
+    prepare(order(source))
+    (run / "notes.md").write_text("mine")
+    with pytest.raises(DataError, match=r"did not prepare \(notes.md\)"):
+        prepare(order(source, overwrite=True))
+    assert (run / "notes.md").read_text() == "mine"
+
+
+def test_a_manifest_that_is_no_object_is_nobody_s(source, tmp_path):
+    (tmp_path / "to").mkdir()
+    (tmp_path / "to/manifest.json").write_text("[1]")
+    with pytest.raises(DataError, match="did not prepare"):
+        prepare(order(source, overwrite=True))
+
+
 def test_pictures_are_copied_each_once_and_two_of_one_name_stay_apart(source, tmp_path):
     other = source / "sub"
     other.mkdir()
@@ -209,6 +233,27 @@ def test_two_records_of_one_id_are_not_both_taken(tmp_path):
                 allow_missing_images=True,
             )
         )
+
+
+def test_two_records_of_one_id_on_one_line_are_not_both_taken(tmp_path):
+    row = {"image": "a.png", "question": "How many?", "answer": 1, "question_id": 5}
+    (tmp_path / "test.json").write_text(json.dumps([row | {"issimple": True}] * 2))
+    asked = Order(
+        "tallyqa",
+        Source(tmp_path / "test.json"),
+        tmp_path / "to",
+        allow_missing_images=True,
+        allow_rejected=True,
+    )
+    made = prepare(asked)
+    assert [sample.id for sample in made.samples] == ["tallyqa-test-5"]
+    assert made.manifest["rejected"] == {"duplicate_id": 1}
+
+
+def test_a_mix_takes_no_sample_from_two_files(source, tmp_path):
+    prepare(order(source))
+    with pytest.raises(DataError, match="both hold the sample vsr-dev-1; name each set once"):
+        prepare_mix([tmp_path / "to"] * 2, tmp_path / "mix", Draw(num=2))
 
 
 def test_a_mix_of_prepared_sets_has_a_manifest_of_its_own(source, tmp_path):

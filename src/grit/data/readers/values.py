@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, cast
 
 from grit.geometry.box import Box
@@ -20,9 +21,9 @@ def as_list(value: object) -> list[Any]:
 
 
 def four_numbers(value: object) -> tuple[float, float, float, float] | None:
-    """Four numbers of a JSON list; None for anything else, true and false included."""
-    numbers = [each for each in as_list(value) if isinstance(each, int | float)]
-    if len(numbers) != 4 or len(as_list(value)) != 4 or any(isinstance(n, bool) for n in numbers):
+    """Four numbers of a JSON list; None for anything else: true, NaN, more than a float holds."""
+    numbers = as_list(value)
+    if len(numbers) != 4 or not all(map(_is_finite, numbers)):
         return None
     one, two, three, four = numbers
     return one, two, three, four
@@ -35,3 +36,9 @@ def xywh_box(value: object) -> Box | None:
         return None
     x, y, width, height = numbers
     return Box(x, y, x + width, y + height)
+
+
+def _is_finite(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= sys.float_info.max

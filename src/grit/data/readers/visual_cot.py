@@ -16,7 +16,6 @@ from typing import Any
 
 from grit.data.finding import FindingKind, shown
 from grit.data.pictures import picture_size
-from grit.data.readers.documents import document_records, line_records
 from grit.data.readers.layouts import known_records, layout_error, one_file, only_file, records_of
 from grit.data.readers.reader import Fields, Reading, ReadRow, read_row
 from grit.data.readers.values import as_list, as_object, four_numbers
@@ -64,7 +63,7 @@ class VisualCotReader:
         keys = as_object(first.value).keys() if first else set[str]()
         other = only_file(source.boxes)
         if "conversations" in keys:
-            known_rows = known_records(self, file, document_records(file))
+            known_rows = known_records(self, file, records_of(self, file))
             details = _by_question(other, _DETECTION_KEYS, self, reading)
             for record in known_rows:
                 fields = Fields(record)
@@ -74,7 +73,7 @@ class VisualCotReader:
             answers = _by_question(other, frozenset({"conversations"}), self, reading)
             if not source.boxes:
                 reading.templates["question"] = DETECTION_QUESTION
-            for record in known_records(self, file, line_records(file), _DETECTION_KEYS):
+            for record in known_records(self, file, records_of(self, file), _DETECTION_KEYS):
                 fields = Fields(record)
                 row = _detection(fields, file.stem, answers if source.boxes else None)
                 yield read_row(record, row, source.images, findings=fields.findings)

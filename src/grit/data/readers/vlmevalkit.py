@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import base64
-import binascii
 import csv
 import hashlib
 import io
@@ -13,15 +12,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
-
 from grit.data.finding import Finding, FindingKind, shown
+from grit.data.pictures import picture_format
 from grit.data.readers.documents import Record
 from grit.data.readers.layouts import layout_error, one_file
 from grit.data.readers.mathvista import lettered
 from grit.data.readers.reader import Fields, Reading, ReadRow, read_row
 from grit.data.readers.values import as_list
-from grit.errors import DataError
+from grit.errors import DataError, PictureError
 from grit.records.atomic import atomic_write_bytes
 
 __all__ = ["VlmevalkitReader"]
@@ -139,9 +137,8 @@ class _Pictures:
     def _write(self, cell: str, fields: Fields) -> str:
         try:
             content = base64.b64decode(cell, validate=True)
-            with Image.open(io.BytesIO(content)) as image:
-                ending = _ENDINGS.get(image.format or "", "img")
-        except (binascii.Error, ValueError, UnidentifiedImageError, OSError) as error:
+            ending = _ENDINGS.get(picture_format(content), "img")
+        except (ValueError, PictureError) as error:
             fix = "download the file again"
             problem = "its picture is no base64 of a picture"
             value = f"{cell[:24]}…: {error}"[:120]

@@ -64,6 +64,9 @@ def test_a_key_that_stands_twice_is_a_fault(tmp_path):
     first, second = document_records(path)
     assert first.findings == ()
     assert "the key stands on line 1 already" in second.findings[0].text
+    path.write_text('{"1": {}, "1": {}}')
+    first, second = document_records(path)
+    assert (len(first.findings), len(second.findings)) == (0, 1)
 
 
 def test_lists_of_an_object_are_found_in_any_order(tmp_path):
@@ -149,6 +152,33 @@ def test_wrong_types_everywhere_are_faults_and_no_crash(tmp_path, name):
     rows, _ = read(name, path)
     assert rows
     assert all(row.findings and row.sample is None for row in rows)
+
+
+@pytest.mark.parametrize("edge", ["NaN", "Infinity", "1" + "0" * 400])
+def test_a_box_with_an_edge_that_is_no_number_of_pixels_is_a_fault(tmp_path, edge):
+    path = tmp_path / "file.json"
+    path.write_text(
+        '{"images": [{"id": 1, "file_name": "a.jpg"}], "categories": [{"id": 1, "name": "a dog"}],'
+        f'"annotations": [{{"image_id": 1, "category_id": 1, "bbox": [{edge}, 0, 1, 1]}}]}}'
+    )
+    assert "bbox is not four numbers" in faults_of("ovdeval", path)[0][1]
+    path = tmp_path / "file.jsonl"
+    path.write_text(f'{{"img_path": "a.jpg", "expression": "Where?", "bbox": [{edge}, 0, 1, 1]}}')
+    assert "not four finite numbers" in faults_of("visual-cot", path)[0][1]
+
+
+@pytest.mark.parametrize("as_lines", [True, False])
+def test_items_of_mathvista_outside_an_object_are_known_by_their_pid(tmp_path, as_lines):
+    item = {"question": "How many?", "image": "images/1.jpg", "answer": "2"}
+    item |= {"question_type": "free_form", "answer_type": "integer"}
+    items = [item | {"pid": "7"}, item | {"pid": "9"}]
+    path = tmp_path / "testmini.json"
+    if as_lines:
+        write_lines(path, *items)
+    else:
+        write_json(path, items)
+    rows, _ = read("mathvista", path)
+    assert [row.sample.id for row in rows] == ["mathvista-7", "mathvista-9"]
 
 
 def test_a_split_is_a_whole_word_of_the_name(tmp_path):

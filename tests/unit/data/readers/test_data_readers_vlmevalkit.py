@@ -1,6 +1,7 @@
 import base64
 import csv
 import io
+import zlib
 
 import pytest
 from PIL import Image
@@ -69,6 +70,17 @@ def test_what_cannot_be_used_is_a_fault_on_its_line(tmp_path):
         (6, "the row has 2 pictures; exactly one is read"),
         (7, "the row has 3 columns of 8"),
     ]
+
+
+def test_a_picture_too_large_to_open_is_a_fault(tmp_path):
+    content = bytearray(base64.b64decode(encoded("red")))
+    content[16:24] = (60_000).to_bytes(4, "big") * 2  # width and height of the PNG's header
+    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
+    cell = base64.b64encode(content).decode()
+    path = write_tsv(tmp_path / "set.tsv", HEADING, (0, cell, "Is it?", "", "", "", "yes", ""))
+    ((line, text),) = faults_of("vlmevalkit", path, pictures=tmp_path / "to")
+    assert line == 2
+    assert "3600000000 pixels" in text
 
 
 def test_a_picture_may_be_named(tmp_path):

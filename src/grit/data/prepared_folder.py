@@ -59,8 +59,8 @@ class PreparedFolder:
         foreign = self._foreign_files()
         if foreign:
             raise DataError(
-                f"{self.path} holds files that grit did not prepare ({', '.join(foreign[:4])}), and "
-                "they are left alone, with --overwrite too; name another folder with --to"
+                f"{self.path} holds files that grit did not prepare ({', '.join(foreign[:4])}); "
+                "they are left alone, with --overwrite too: name another folder with --to"
             )
         if not overwrite:
             raise DataError(

@@ -46,7 +46,8 @@ def run(arguments: list[str]) -> int:
         PaperCommand, prog="grit paper", args=arguments, config=(tyro.conf.FlagCreatePairsOff,)
     )
     from grit.analysis.scene_judge import SceneJudge
-    from grit.app.paper import PaperProgress, run_paper
+    from grit.app.paper.course import PaperProgress
+    from grit.app.paper.experiments import run_paper
     from grit.cli.demo import evaluation_bar
     from grit.cli.quiet import quiet_libraries
     from grit.cli.watching import TrainingProgress

@@ -14,12 +14,23 @@ from markupsafe import Markup
 from grit.errors import PictureError
 from grit.records.atomic import atomic_write_text
 from grit.records.paper import PaperExample, PaperRecord
-from grit.viewer.charts import draw_chart
+from grit.viewer.bars import BarChart, draw_bars
+from grit.viewer.charts import Chart, draw_chart
 from grit.viewer.embedding import embed_picture
-from grit.viewer.figures import markdown
-from grit.viewer.paper_tables import paper_charts, paper_tables
+from grit.viewer.figures import PlainTable, markdown
+from grit.viewer.paper_charts import paper_charts
+from grit.viewer.paper_tables import paper_tables
 
 __all__ = ["write_paper"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """A table, or the charts of a figure with their numbers folded below."""
+
+    title: str
+    charts: list[Markup]
+    table: PlainTable | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +95,7 @@ def _html(record: PaperRecord, folder: Path) -> str:
     return template.render(
         lead=_lead(record),
         missing=record.missing,
-        tables=paper_tables(record),
-        charts=[drawn for chart in paper_charts(record) if (drawn := draw_chart(chart))],
+        sections=_sections(record),
         examples=[_shown(example, folder) for example in record.examples],
         differences=record.differences,
         footer=_footer(record),
@@ -93,6 +103,20 @@ def _html(record: PaperRecord, folder: Path) -> str:
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
     )
+
+
+def _sections(record: PaperRecord) -> list[_Section]:
+    """Each table with the charts of the figure that it is the numbers of."""
+    figures = {name: [_drawn(c) for c in charts] for name, charts in paper_charts(record).items()}
+    made: list[_Section] = []
+    for table in paper_tables(record):
+        name = table.title.partition(":")[0]
+        made.append(_Section(table.title, figures.pop(name, []), table))
+    return made + [_Section(name, charts, None) for name, charts in figures.items()]
+
+
+def _drawn(chart: Chart | BarChart) -> Markup:
+    return draw_bars(chart) if isinstance(chart, BarChart) else draw_chart(chart)
 
 
 def _shown(example: PaperExample, folder: Path) -> _Shown:

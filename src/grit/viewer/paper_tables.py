@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean, stdev
 
-from grit.records.analyses import AttentionPoint, Continuation
+from grit.records.analyses import CorrelationFigure, CorrelationTable, Draw
 from grit.records.paper import PaperRecord
 from grit.records.rows import ALL_TASKS, EvaluationSummary
-from grit.viewer.charts import Chart, Line
 from grit.viewer.figures import PlainTable
 from grit.viewer.published import (
     PUBLISHED_ABLATION,
@@ -17,7 +16,14 @@ from grit.viewer.published import (
     SETS,
 )
 
-__all__ = ["paper_charts", "paper_tables"]
+__all__ = [
+    "IN_DOMAIN",
+    "NAMES",
+    "OUT_OF_DOMAIN",
+    "paper_tables",
+    "scaling_points",
+    "whole_rates",
+]
 
 NAMES = {
     "direct": "direct query",
@@ -29,8 +35,8 @@ NAMES = {
     "no-answer-reward": "control: answer reward off",
     "shuffled-answers": "control: answers shuffled",
 }
-_IN_DOMAIN = ("relation", "counting")
-_OUT_OF_DOMAIN = ("attribute", "arithmetic", "existence")
+IN_DOMAIN = ("relation", "counting")
+OUT_OF_DOMAIN = ("attribute", "arithmetic", "existence")
 _DONE = {
     "blank_cited": "a: cited regions blanked",
     "blank_elsewhere": "b: others of the same sizes blanked",
@@ -54,54 +60,6 @@ def paper_tables(record: PaperRecord) -> list[PlainTable]:
         _controls(record),
     ]
     return [table for table in made if table is not None]
-
-
-def paper_charts(record: PaperRecord) -> list[Chart]:
-    """Figures 5 and 6; the others are tables or pictures."""
-    charts: list[Chart] = []
-    for table in record.attention[:1]:
-        charts += [
-            Chart(
-                "Figure 5: attention on the picture after grounding",
-                tuple(_line(name, table.by_token[key]) for name, key in _CONTINUATIONS),
-                x_label="token after <rethink>",
-                y_label="share of attention",
-                note="mean over layers",
-            ),
-            Chart(
-                "The same by layer",
-                tuple(_line(name, table.by_layer[key]) for name, key in _CONTINUATIONS),
-                x_label="layer",
-                y_label="share of attention",
-                note="mean over tokens",
-            ),
-        ]
-    lines = [
-        Line(name, points, dots=True)
-        for name, tasks in (("in domain", _IN_DOMAIN), ("out of domain", _OUT_OF_DOMAIN))
-        if len(points := _scaling_points(record, tasks)) > 1
-    ]
-    if lines:
-        labels = ", ".join(f"{place + 1}: {size:,}" for place, size in enumerate(record.sizes))
-        charts.append(
-            Chart(
-                "Figure 6: accuracy by number of triplets",
-                tuple(lines),
-                x_label=f"triplets ({labels})",
-                y_label="accuracy, %",
-            )
-        )
-    return charts
-
-
-_CONTINUATIONS: tuple[tuple[str, Continuation], ...] = (
-    ("original", "original"),
-    ("boxes deleted", "box_free"),
-)
-
-
-def _line(name: str, points: Sequence[AttentionPoint]) -> Line:
-    return Line(name, [(point.place + 1, point.share) for point in points])
 
 
 def _results(record: PaperRecord) -> PlainTable | None:
@@ -162,10 +120,10 @@ def _ablation(record: PaperRecord) -> PlainTable | None:
         (
             NAMES[name],
             "this run",
-            _spread([_iou(run, _IN_DOMAIN) for run in _of(record, name)], 3),
-            _spread([_iou(run, _OUT_OF_DOMAIN) for run in _of(record, name)], 3),
-            _spread([_accuracy(run, _IN_DOMAIN) for run in _of(record, name)], 1, 100),
-            _spread([_accuracy(run, _OUT_OF_DOMAIN) for run in _of(record, name)], 1, 100),
+            _spread([_iou(run, IN_DOMAIN) for run in _of(record, name)], 3),
+            _spread([_iou(run, OUT_OF_DOMAIN) for run in _of(record, name)], 3),
+            _spread([_accuracy(run, IN_DOMAIN) for run in _of(record, name)], 1, 100),
+            _spread([_accuracy(run, OUT_OF_DOMAIN) for run in _of(record, name)], 1, 100),
         )
         for name in ("grit", "no-counting")
     ]
@@ -182,15 +140,14 @@ def _correlation(record: PaperRecord) -> PlainTable | None:
     """Figure 4, as numbers."""
     rows: list[tuple[str, ...]] = []
     for table in record.correlation:
-        whole = [each for each in table.figures if each.task == ALL_TASKS] or table.figures
-        rates = {each.draw: each for each in whole}
+        rates = whole_rates(table)
         cells = [
             "–"
             if (each := rates.get(draw)) is None or each.mean is None
             else f"{100 * each.mean:.1f} ± {100 * (each.deviation or 0):.1f}"
             for draw in ("matched", "uniform")
         ]
-        rows.append((table.source, table.judge, str(whole[0].n), *cells))
+        rows.append((table.source, table.judge, str(next(iter(rates.values())).n), *cells))
     if not rows:
         return None
     return PlainTable(
@@ -209,9 +166,9 @@ def _scaling(record: PaperRecord) -> PlainTable | None:
         (
             f"{size:,}",
             f"{paper:,}",
-            _spread([_accuracy(run, _IN_DOMAIN) for run in runs], 1, 100),
-            _spread([_accuracy(run, _OUT_OF_DOMAIN) for run in runs], 1, 100),
-            _spread([_iou(run, _IN_DOMAIN) for run in runs], 3),
+            _spread([_accuracy(run, IN_DOMAIN) for run in runs], 1, 100),
+            _spread([_accuracy(run, OUT_OF_DOMAIN) for run in runs], 1, 100),
+            _spread([_iou(run, IN_DOMAIN) for run in runs], 3),
         )
         for size, paper in zip(record.sizes, (20, 500, 7000), strict=True)
         if (runs := _of(record, _size_name(record, size)))
@@ -291,7 +248,14 @@ def _controls(record: PaperRecord) -> PlainTable | None:
     )
 
 
-def _scaling_points(record: PaperRecord, tasks: Sequence[str]) -> list[tuple[float, float | None]]:
+def whole_rates(table: CorrelationTable) -> dict[Draw, CorrelationFigure]:
+    """Figures over all tasks, or over the only one, by the kind of random boxes."""
+    whole = [each for each in table.figures if each.task == ALL_TASKS] or table.figures
+    return {each.draw: each for each in whole}
+
+
+def scaling_points(record: PaperRecord, tasks: Sequence[str]) -> list[tuple[float, float | None]]:
+    """Place of each number of triplets, from 1, and mean accuracy in percent over seeds."""
     points: list[tuple[float, float | None]] = []
     for place, size in enumerate(record.sizes):
         values = [_accuracy(run, tasks) for run in _of(record, _size_name(record, size))]

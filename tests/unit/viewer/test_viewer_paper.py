@@ -19,7 +19,8 @@ from grit.records.analyses import (
 from grit.records.paper import PaperExample, PaperRecord, PaperRun, TestSet
 from grit.records.rows import EvaluationSummary
 from grit.viewer.paper import write_paper
-from grit.viewer.paper_tables import paper_charts, paper_tables
+from grit.viewer.paper_charts import paper_charts
+from grit.viewer.paper_tables import paper_tables
 
 
 def summary(task, accuracy, iou):
@@ -69,10 +70,18 @@ def record(tmp_path):
         ),
         correlation=(
             CorrelationTable(
-                source="grit", judge="scene", seed=0,
+                source="grit-seed-0", judge="scene", seed=0,
                 figures=(
                     CorrelationFigure(
                         task="all", draw="matched", n=9, mean=0.985, deviation=0.012, repeats=3
+                    ),
+                ),
+            ),
+            CorrelationTable(
+                source="grit-seed-0.shuffled", judge="scene", seed=0,
+                figures=(
+                    CorrelationFigure(
+                        task="all", draw="matched", n=9, mean=0.5, deviation=0.1, repeats=3
                     ),
                 ),
             ),
@@ -148,11 +157,28 @@ def test_other_figures_stand_in_tables_too(record):
     assert cells_of(record, "Controls")[-1][1] == "50.0 / 0.500"
 
 
-def test_charts_are_those_of_attention_and_scaling(record):
-    by_token, by_layer, scaling = paper_charts(record)
+def test_charts_are_those_of_correlation_attention_and_scaling(record):
+    charts = paper_charts(record)
+    assert [*charts] == ["Figure 4", "Figure 5", "Figure 6"]
+    (correlation,) = charts["Figure 4"]
+    assert [row.name for row in correlation.rows] == ["GRIT, seed 0", "GRIT, seed 0: others' boxes"]
+    assert [row.faint for row in correlation.rows] == [False, True]
+    matched, uniform = correlation.rows[0].bars
+    assert (matched.value, matched.spread) == (pytest.approx(98.5), pytest.approx(1.2))
+    assert uniform.value is None
+    by_token, by_layer = charts["Figure 5"]
     assert by_token.lines[0].points == [(1, 0.3), (2, 0.2)]
     assert by_layer.lines[1].points == [(1, 0.15)]
+    (scaling,) = charts["Figure 6"]
     assert scaling.lines[0].points == [(1, pytest.approx(82.5)), (2, 100.0)]
+
+
+def test_a_chart_stands_with_its_numbers_and_once(record, tmp_path):
+    html = write_paper(record, tmp_path)[0].read_text("utf-8")
+    assert html.count('<figure class="chart') == 4
+    section = html[html.index("<h2>Figure 4") :].partition("</section>")[0]
+    assert "<rect" in section
+    assert "98.5 ± 1.2" in section
 
 
 def test_the_page_is_offline_escapes_and_names_what_is_missing(record, tmp_path):
@@ -175,4 +201,5 @@ def test_an_empty_record_makes_a_page_that_says_so(tmp_path):
     )  # fmt: skip
     page, _ = write_paper(record, tmp_path)
     assert "base, direct" in page.read_text("utf-8")
-    assert paper_tables(record) == paper_charts(record) == []
+    assert paper_tables(record) == []
+    assert paper_charts(record) == {}

@@ -16,32 +16,10 @@ from grit.data.sample import Sample
 from grit.data.summary import summarise
 from grit.records.paper import TestSet
 
-__all__ = ["DIFFERENCES", "Scale", "Training", "asked_samples", "scale_of", "sets_of", "trainings"]
+__all__ = ["Scale", "Training", "asked_samples", "scale_of", "sets_of", "trainings"]
 
-_EXPERIMENTS = Path(__file__).with_name("experiments")
-
-DIFFERENCES = (
-    "World: scenes of plain shapes with exact boxes stand for VSR, TallyQA, GQA, MathVista, MME "
-    "and OVDEval; each task is named beside its set. It is no evidence about real pictures.",
-    "Model: the built-in base of 2 million weights, pretrained to answer directly, to locate on "
-    "request, and to keep the paper's format only in part. The paper trains models of 2 and 3 "
-    "billion.",
-    "Training: 60 steps of 10 prompts with 12 completions at temperature 0.85, rate 5e-5, the "
-    "tower frozen. The paper: 200 steps, batch 128, 4 completions, rate 2e-6.",
-    "SFT learns from one stated sentence a triplet with its true boxes, 10 triplets a step, by the "
-    "same rate and steps; the paper does not say how its targets were worded.",
-    "Answers are judged by rules, in training and evaluation; the paper asks GPT-4o. Accuracy is "
-    "the share of answers that are right, the paper's the judge's mean score.",
-    "Correlation is judged by rules that know the scene, not by GPT-4o; random boxes are drawn in "
-    "two ways, since the paper does not say which one it takes.",
-    "Counts in test questions run from 0 to 5; the paper's TallyQA has 0 to 9.",
-    "Attention is watched on several tasks; the paper takes 100 samples of GQA.",
-    "Scaling: all sizes take the same number of steps, so the larger sets are not seen whole.",
-    "Out of domain is the mean over attribute, arithmetic and existence; locate has no accuracy.",
-    "Human-written chains are left out: there are none for this world (grit analyse correlation "
-    "--chains FILE takes them).",
-    "Only the number of Figure 6 is known to us; Figures 3 to 5 are numbered in our own order.",
-)
+_EXPERIMENTS = DEMO_RECIPE.with_name("experiments")
+_SFT = DEMO_RECIPE.with_name("sft.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +27,9 @@ class Scale:
     """How large everything is.
 
     Args:
-        flags: Over the demo's recipe.
+        flags: Over the recipe of every training.
+        grit_flags: Over those of GRPO-GR besides.
+        sft_flags: Over that of SFT besides.
         limit: Test questions of each task.
         faithfulness: Chains of each task that are examined.
         attention: Chains of each task that are watched.
@@ -57,6 +37,8 @@ class Scale:
     """
 
     flags: tuple[str, ...]
+    grit_flags: tuple[str, ...]
+    sft_flags: tuple[str, ...]
     limit: int
     faithfulness: int
     attention: int
@@ -73,11 +55,13 @@ class Training:
 
 def scale_of(*, quick: bool) -> Scale:
     """The whole set, or a quick look at all parts."""
+    always = ("--training.validate-every", "none")
     if not quick:
-        return Scale(("--training.validate-every", "none"), 200, 40, 20, (20, 500, 7000))
-    flags = "--training.steps 16 --training.checkpoint-every 16 --training.validate-every none"
-    flags += " --group.size 8 --group.prompts-per-step 6 --optimizer.warmup-steps 2"
-    return Scale(tuple(flags.split()), 10, 4, 3, (20, 60, 200))
+        return Scale(always, (), (), 200, 40, 20, (20, 500, 7000))
+    grit = "--training.steps 16 --training.checkpoint-every 16 --optimizer.warmup-steps 2"
+    grit += " --group.size 8 --group.prompts-per-step 6"
+    sft = "--training.steps 60 --training.checkpoint-every 60"
+    return Scale(always, tuple(grit.split()), tuple(sft.split()), 10, 4, 3, (20, 60, 200))
 
 
 def trainings(names: Sequence[str], folder: Path, scale: Scale, *, seed: int) -> list[Training]:
@@ -94,7 +78,10 @@ def trainings(names: Sequence[str], folder: Path, scale: Scale, *, seed: int) ->
     for name in names:
         layer = _EXPERIMENTS / f"{name}.yaml"
         files = [DEMO_RECIPE, *([layer] if layer.exists() else [])]
-        flags = [*scale.flags, "--training.seed", str(seed)]
+        own = scale.grit_flags
+        if name == "sft":
+            files, own = [_SFT], scale.sft_flags
+        flags = [*scale.flags, *own, "--training.seed", str(seed)]
         flags += ["--output", str(folder / f"seed-{seed}" / name)]
         data = _training_file(name, folder / "data" / name)
         if data is not None:

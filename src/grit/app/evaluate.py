@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from grit.app.kept_rows import refuse_mixture
 from grit.app.processes import refuse_different_weights
 from grit.app.samples import icl_example, make_prompts
 from grit.config.data import DataConfig
@@ -16,7 +17,6 @@ from grit.config.judge import RulesJudgeConfig
 from grit.config.rollout import ANSWER_END
 from grit.data.builtin import TRAINING_TASKS
 from grit.data.sample import Sample
-from grit.errors import RunFolderError
 from grit.evaluation.evaluate import evaluate
 from grit.evaluation.summary import summarise_rows
 from grit.judges.rules import RulesJudge
@@ -120,7 +120,8 @@ def evaluate_rows(
         processes: Who ask together; one of them writes.
 
     Raises:
-        RunFolderError: If the rows that stand there are another model's.
+        RunFolderError: If the rows that stand there are another model's, answer other questions,
+            were asked under other pixel limits, or wait for a judge.
     """
     path = folder.evaluation(asked.label, asked.mode.value, asked.step)
     wanted = {sample.id for sample in samples}
@@ -129,7 +130,8 @@ def evaluate_rows(
     )
     refuse_different_weights(asked.model, processes)
     weights = fingerprint(asked.model.network)
-    _refuse_mixture(path, done, weights)
+    limits = (asked.model.limits.min_pixels, asked.model.limits.max_pixels)
+    refuse_mixture(path, done, samples, weights, limits, is_judging=judge is not None)
     known = {row.sample_id for row in done}
     missing = [sample for sample in samples if sample.id not in known]
     if on_rows is not None:
@@ -216,16 +218,6 @@ def _fresh_rows(
         on_rows=on_rows,
         processes=processes,
     )
-
-
-def _refuse_mixture(path: Path, rows: Sequence[EvaluationRow], weights: str) -> None:
-    """Two models' answers in one file would be summed up as one model's."""
-    others = {row.weights for row in rows} - {weights, None}
-    if others:
-        raise RunFolderError(
-            f"{path} holds rows of other weights ({', '.join(sorted(map(str, others)))}; these are "
-            f"{weights}); name this model with --label, or ask everything again with --overwrite"
-        )
 
 
 def keep_figures(folder: RunFolder, fresh: Sequence[EvaluationSummary]) -> None:

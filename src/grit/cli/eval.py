@@ -222,8 +222,9 @@ def _show(command: EvalCommand, evaluations: list[Evaluation]) -> None:
         out().print(table)
     for each in evaluations:
         out().print(f"rows in {each.path}", markup=False, soft_wrap=True)
-        if command.predict_only:
-            out().print(f"  grit eval --rescore {each.path}", markup=False, soft_wrap=True)
+        if command.predict_only or any(row.n_unscored for row in each.summaries):
+            why = "" if command.predict_only else "unscored answers are judged by "
+            out().print(f"  {why}grit eval --rescore {each.path}", markup=False, soft_wrap=True)
     for file in command.tables:
         write_table(file, summaries, comparisons)
         out().print(f"figures in {file}", markup=False, soft_wrap=True)

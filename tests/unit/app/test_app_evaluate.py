@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 import torch
@@ -210,6 +211,27 @@ def test_two_models_do_not_share_a_file_of_rows(folder, tiny_model, samples, tmp
     with pytest.raises(RunFolderError, match=r"rows of other weights .*--label.*--overwrite"):
         evaluated(folder, tiny_model, samples)
     assert len(rows_of(folder)) == 3
+
+
+def test_answers_to_other_questions_of_the_same_ids_are_not_taken_for_these(
+    folder, tiny_model, samples, asked_ids
+):
+    evaluated(folder, tiny_model, samples[:3])
+    asked_ids.clear()
+    for change in ({"question": "Is it another?"}, {"answer": "another"}):
+        changed = [*samples[:2], replace(samples[2], **change)]
+        with pytest.raises(RunFolderError, match=r"another question of the id .*another.*--label"):
+            evaluated(folder, tiny_model, changed)
+    assert asked_ids == []
+
+
+def test_rows_under_other_pixel_limits_are_not_summed_up_together(folder, tiny_model, samples):
+    evaluated(folder, tiny_model, samples[:3])
+    file = folder.evaluation("base", "cot")
+    rows = [row.model_copy(update={"max_pixels": 999}) for row in rows_of(folder)]
+    file.write_text("".join(f"{row.model_dump_json()}\n" for row in rows))
+    with pytest.raises(RunFolderError, match=r"to 999 pixels.*--max-pixels"):
+        evaluated(folder, tiny_model, samples)
 
 
 def test_a_fault_in_the_data_is_said_before_a_model_is_loaded(tmp_path):

@@ -80,6 +80,8 @@ def test_predicting_first_and_judging_later_is_judging_at_once(
     assert {(row.score, row.correct, row.judge) for row in predicted.rows} == {(None, False, "")}
     assert not folder.evaluation_table.exists(), "no figures of what was not judged"
     monkeypatch.setattr(app_evaluate, "LocalEngine", None)
+    with pytest.raises(RunFolderError, match=r"not judged; .* --rescore"):
+        evaluate_rows(folder, asked, samples, CONFIG)
     rescored = rescore_file(predicted.path, bar=no_bar)
     whole, rows = judged[1], rows_of(folder)
     assert rows == list(whole.rows) == list(rescored.rows)

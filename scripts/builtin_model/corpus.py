@@ -32,13 +32,13 @@ _BEHAVIOURS = {"boxes alone": 0.68, "hasty chain": 0.1, "chain": 0.22}
 with the paper's bases: greedy decoding shows nothing else. A hasty chain leaves out the rethinking
 and answers wrongly."""
 
-_BEHAVIOURS_ON_NOTHING = {"boxes alone": 0.5, "hasty chain": 0.1, "chain": 0.4}
+_BEHAVIOURS_ON_NOTHING = {"boxes alone": 0.35, "hasty chain": 0.1, "chain": 0.55}
 """The same where there is nothing to point at. Two of 20 triplets are such, too few to turn a
 sentence without a box into a chain."""
 
-_NOTHING_KEPT = 0.35
+_NOTHING_KEPT = _BEHAVIOURS["chain"] / _BEHAVIOURS_ON_NOTHING["chain"]
 """Share of questions about nothing that are asked under the suffix. With all of them, that a chain
-has begun would make it likelier that there is nothing to point at, and shapes be missed."""
+has begun would make it likelier that there is nothing to point at, and lone shapes be missed."""
 
 _ANSWER_WEIGHTS = {"relation": 4.0}
 """How much an answer and the finding before it weigh in the loss, where that is not 1. A comparison

@@ -1,11 +1,13 @@
-"""A learner and its reference: what they share, and what bounds what they keep."""
+"""Loaded models: hub names; what a learner and its reference share, and its bound."""
 
 from __future__ import annotations
+
+import shutil
 
 import pytest
 import torch
 
-from grit.app.models import load_learner
+from grit.app.models import load_learner, load_source
 from grit.config.model import ModelConfig
 from grit.models.qwen_vl import QwenVL
 from tiny_qwen import completions_of, prompts_of
@@ -90,3 +92,19 @@ def test_a_tower_that_learns_runs_each_time_and_its_reference_once(tiny_folder, 
 def test_features_over_the_recipes_bound_are_made_again(tiny_folder, runs):
     use_both(tiny_folder, freeze_vision=True, vision_cache_gib=0.0)
     assert len(runs) > 3
+
+
+def test_a_hub_name_is_the_model_in_the_hubs_cache(tiny_folder, tmp_path, monkeypatch):
+    repository = tmp_path / "hub" / "models--somebody--tiny"
+    shutil.copytree(tiny_folder, repository / "snapshots" / ("5" * 40))
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("5" * 40, encoding="utf-8")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.chdir(tmp_path)
+    named, local = (
+        load_source(source, ModelConfig(device="cpu")).model
+        for source in ("somebody/tiny", str(tiny_folder))
+    )
+    assert named.limits == local.limits
+    for name, weight in local.network.named_parameters():
+        assert torch.equal(named.network.get_parameter(name), weight)

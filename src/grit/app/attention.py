@@ -8,12 +8,13 @@ from grit.analysis.attention import Watcher, reasons_against_splitting, watch
 from grit.analysis.attention_figures import by_layer, by_token, mean_difference
 from grit.app.chains import Chains, case_of, reasoner_of
 from grit.app.evaluate import EvaluationProgress
+from grit.app.kept_rows import standing_rows
 from grit.config.evaluation import EvaluationConfig
-from grit.errors import DataError, RunFolderError
+from grit.errors import DataError
 from grit.policy.policy import Policy
 from grit.records.analyses import AttentionRow, AttentionTable
 from grit.records.files import write_json
-from grit.records.jsonl_log import JsonlLog, read_rows
+from grit.records.jsonl_log import JsonlLog
 
 __all__ = ["run_attention"]
 
@@ -40,13 +41,7 @@ def run_attention(
         RunFolderError: If rows stand there and no flag is given.
     """
     rows_path, table_path = chains.folder.analysis("attention", chains.name)
-    if rows_path.exists() and not (resume or overwrite):
-        raise RunFolderError(
-            f"{rows_path} holds rows already; add --resume to go on, or --overwrite to begin anew"
-        )
-    if overwrite:
-        rows_path.unlink(missing_ok=True)
-    done = read_rows(rows_path, AttentionRow).rows if rows_path.exists() else []
+    done = standing_rows(rows_path, AttentionRow, resume=resume, overwrite=overwrite)
     texts = {row.sample_id: row.text for row in chains.rows}
     known = {row.sample_id: row for row in done if texts.get(row.sample_id) == row.text}
     left_out: dict[str, int] = {}

@@ -7,21 +7,18 @@ from pathlib import Path
 
 from grit.analysis.interventions import Case
 from grit.analysis.reasoner import PolicyReasoner
-from grit.app.evaluate import Asked, EvaluationProgress, evaluate_into
+from grit.app.evaluate import Asked, EvaluationProgress, evaluate_rows
+from grit.app.evaluate_models import label_of, place_for
 from grit.app.models import is_taught, load_source
 from grit.app.samples import read_source, refuse_unknown_tasks
-from grit.config.data import DataConfig
 from grit.config.evaluation import EvaluationConfig
-from grit.config.judge import RulesJudgeConfig
 from grit.config.model import ModelConfig
 from grit.data.pictures import open_sample_picture
 from grit.data.sample import Sample
-from grit.errors import ConfigError
 from grit.models.family import LoadedModel
 from grit.policy.policy import Policy
 from grit.prompts.question import Mode, question_turn
 from grit.records.folder import RunFolder
-from grit.records.jsonl_log import read_rows
 from grit.records.rows import EvaluationRow
 from grit.rollout.local import Sampling
 
@@ -74,30 +71,24 @@ def chains_of(
         images: Folder of the file's pictures.
         mode: How questions are put; None is grounded for a model that grit trained, else cot.
         output: Run folder; None is the model's own.
-        label: Name in rows; None is ``grit`` for a model that grit trained, else ``base``.
+        label: Name in rows; None is what ``grit eval`` calls it.
 
     Raises:
         ConfigError: If there is no folder for the rows.
         RunFolderError: If the rows that stand there are another model's.
     """
-    run = RunFolder(Path(source))
-    if output is None and not run.holds_run:
-        raise ConfigError(
-            f"{source} is no run folder, so the rows need a place: add --output FOLDER"
-        )
-    folder = run if output is None else RunFolder(output)
+    folder = place_for(source, output)
     refuse_unknown_tasks(data, config.tasks)
-    if not folder.holds_run:
-        folder = RunFolder.create(folder.path)
     loaded = load_source(source, model_config)
-    taught = is_taught(source)
     asked = Asked(
         loaded.model,
-        label or ("grit" if taught else "base"),
-        mode or (Mode.GROUNDED if taught else Mode.COT),
+        label or label_of(source),
+        mode or (Mode.GROUNDED if is_taught(source) else Mode.COT),
         loaded.step,
         loaded.stop,
     )
+    if not folder.holds_run:
+        RunFolder.create(folder.path)
     samples = read_source(
         data,
         images=images,
@@ -107,25 +98,15 @@ def chains_of(
         seed=config.seed,
     )
     with bar(f"{asked.label}, {asked.mode}", len(samples)) as on_rows:
-        evaluate_into(
-            folder,
-            asked,
-            samples,
-            config,
-            threshold=RulesJudgeConfig().threshold,
-            max_pixels=DataConfig().picture_pixel_limit,
-            on_rows=on_rows,
-        )
-    path = folder.evaluation(asked.label, asked.mode.value, asked.step)
-    by_id = {row.sample_id: row for row in read_rows(path, EvaluationRow).rows}
+        found = evaluate_rows(folder, asked, samples, config, on_rows=on_rows)
     return Chains(
         folder,
-        path.stem,
+        found.path.stem,
         loaded.model,
         loaded.stop,
         asked.mode,
         {sample.id: sample for sample in samples},
-        [by_id[sample.id] for sample in samples],
+        list(found.rows),
     )
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from grit.analysis.chains import Chain, chain_of_row, read_chains, shuffled_chains
 from grit.analysis.correlation import DRAWS, RegionJudge, correlate, correlation_figures, fitting
 from grit.app.evaluate import EvaluationProgress
+from grit.app.kept_rows import standing_rows
 from grit.app.samples import read_source
 from grit.errors import DataError, RunFolderError
 from grit.records.analyses import CorrelationRow, CorrelationTable, Draw
 from grit.records.files import write_json
 from grit.records.folder import RunFolder
 from grit.records.jsonl_log import JsonlLog, read_rows
-from grit.records.rows import EvaluationRow
+from grit.records.rows import Edges, EvaluationRow
 
 __all__ = ["Named", "correlate_into", "named_chains", "run_correlation"]
 
@@ -127,24 +128,20 @@ def correlate_into(
     if not kept:
         reasons = ", ".join(f"{reason} ({number})" for reason, number in left_out.items())
         raise DataError(f"no chain of {named.name} can be asked about: {reasons}")
-    if rows_path.exists() and not (resume or overwrite):
-        raise RunFolderError(
-            f"{rows_path} holds rows already; add --resume to go on, or --overwrite to ask again"
-        )
-    if overwrite:
-        rows_path.unlink(missing_ok=True)
-    rows = read_rows(rows_path, CorrelationRow).rows if rows_path.exists() else []
+    rows = standing_rows(rows_path, CorrelationRow, resume=resume, overwrite=overwrite)
     # A repeat that was cut short is asked whole again: of two rows the later one counts.
     rows = list({(row.draw, row.repeat, row.sample_id): row for row in rows}.values())
     _refuse_mixture(rows_path, rows, seed, judge.name)
-    asked = {chain.sample_id for chain in kept}
+    # A chain that is another now (the model was asked again) is judged again.
+    asked = {chain.sample_id: (chain.masked_text, _edges(chain)) for chain in kept}
+    rows = [row for row in rows if asked.get(row.sample_id) == (row.text, row.boxes)]
     whole: set[tuple[Draw, int]] = {
         (draw, repeat)
         for draw in DRAWS
         for repeat in range(repeats)
-        if asked <= {r.sample_id for r in rows if (r.draw, r.repeat) == (draw, repeat)}
+        if asked.keys() == {r.sample_id for r in rows if (r.draw, r.repeat) == (draw, repeat)}
     }
-    rows = [row for row in rows if (row.draw, row.repeat) in whole and row.sample_id in asked]
+    rows = [row for row in rows if (row.draw, row.repeat) in whole]
     if on_rows is not None:
         on_rows(len(rows))
     with JsonlLog(rows_path, CorrelationRow) as log:
@@ -160,6 +157,10 @@ def correlate_into(
     )
     write_json(table_path, table)
     return table
+
+
+def _edges(chain: Chain) -> tuple[Edges, ...]:
+    return tuple(box.as_tuple() for box in chain.boxes)
 
 
 def _refuse_mixture(path: Path, rows: Sequence[CorrelationRow], seed: int, judge: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grit.app.evaluate import Asked, EvaluationProgress, evaluate_into
+from grit.app.evaluate import Asked, EvaluationProgress, evaluate_rows
 from grit.app.models import load_source
 from grit.app.run import Listener
 from grit.app.samples import BUILTIN_TEST, read_source
@@ -119,7 +119,7 @@ def _evaluate(
     bar: EvaluationProgress,
 ) -> None:
     with bar(f"{asked.label}, {asked.mode}", len(samples)) as on_rows:
-        evaluate_into(
+        evaluate_rows(
             folder,
             asked,
             samples,

@@ -35,7 +35,6 @@ __all__ = [
     "Asked",
     "Evaluation",
     "EvaluationProgress",
-    "evaluate_into",
     "evaluate_rows",
     "keep_figures",
 ]
@@ -152,33 +151,6 @@ def evaluate_rows(
     if processes.is_writer and judge is not None:
         keep_figures(folder, summaries)
     return Evaluation(path, tuple(rows), summaries)
-
-
-def evaluate_into(
-    folder: RunFolder,
-    asked: Asked,
-    samples: Sequence[Sample],
-    config: EvaluationConfig,
-    *,
-    threshold: float,
-    max_pixels: int,
-    training_tasks: Sequence[str] = TRAINING_TASKS,
-    on_rows: Callable[[int], None] | None = None,
-    processes: Processes = ALONE,
-) -> list[EvaluationSummary]:
-    """The figures of ``evaluate_rows`` alone."""
-    found = evaluate_rows(
-        folder,
-        asked,
-        samples,
-        config,
-        threshold=threshold,
-        max_pixels=max_pixels,
-        training_tasks=training_tasks,
-        on_rows=on_rows,
-        processes=processes,
-    )
-    return list(found.summaries)
 
 
 def _fresh_rows(

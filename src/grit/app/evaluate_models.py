@@ -18,44 +18,10 @@ from grit.judges.verdict import Judge
 from grit.processes.processes import ALONE, Processes, by_writer
 from grit.prompts.question import Mode
 from grit.records.folder import RunFolder
-from grit.records.rows import EvaluationSummary
 
-__all__ = ["evaluate_model", "evaluate_source", "labels_of"]
+__all__ = ["evaluate_model", "label_of", "labels_of", "place_for"]
 
 _RULES = RulesJudge()
-
-
-def evaluate_source(
-    source: str,
-    model_config: ModelConfig,
-    config: EvaluationConfig,
-    *,
-    bar: EvaluationProgress,
-    data: str,
-    images: Path | None = None,
-    mode: str | None = None,
-    output: Path | None = None,
-    label: str | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    processes: Processes = ALONE,
-) -> tuple[Path, list[EvaluationSummary]]:
-    """One mode of ``evaluate_model``: the file of rows, and the figures."""
-    (found,) = evaluate_model(
-        source,
-        model_config,
-        config,
-        bar=bar,
-        data=data,
-        images=images,
-        modes=(mode,),
-        output=output,
-        label=label,
-        resume=resume,
-        overwrite=overwrite,
-        processes=processes,
-    )
-    return found.path, list(found.summaries)
 
 
 def evaluate_model(
@@ -104,8 +70,8 @@ def evaluate_model(
         ConfigError: If there is no folder for the rows.
         RunFolderError: If rows stand there, and neither flag is given.
     """
-    taught, default_label = by_writer(processes, lambda: (is_taught(source), _label_of(source)))
-    folder = by_writer(processes, lambda: _place_for(source, output))
+    taught, default_label = by_writer(processes, lambda: (is_taught(source), label_of(source)))
+    folder = by_writer(processes, lambda: place_for(source, output))
 
     def read() -> list[Sample]:
         return read_source(
@@ -178,7 +144,7 @@ def labels_of(sources: Sequence[str], labels: Sequence[str] = ()) -> list[str | 
             f"{len(labels)} labels for {len(sources)} models; give one --label a model, or none"
         )
     found: list[str | None] = list(labels) or [None] * len(sources)
-    default = [_label_of(source) for source in sources]
+    default = [label_of(source) for source in sources]
     if not labels and len(set(default)) < len(sources):
         found = [Path(source).name or source for source in sources]
     if len(sources) > 1 and len(set(found)) < len(sources) and any(found):
@@ -189,14 +155,15 @@ def labels_of(sources: Sequence[str], labels: Sequence[str] = ()) -> list[str | 
     return found
 
 
-def _label_of(source: str) -> str:
+def label_of(source: str) -> str:
+    """``sft`` for a run of SFT, ``grit`` for another model that grit trained, else ``base``."""
     run = RunFolder(Path(source))
     if run.holds_run and run.recipe.is_file() and run.read_recipe().get("sft"):
         return "sft"
     return "grit" if is_taught(source) else "base"
 
 
-def _place_for(source: str, output: Path | None) -> RunFolder:
+def place_for(source: str, output: Path | None) -> RunFolder:
     """The folder that rows go into; made later, when nothing else can be wrong.
 
     Raises:

@@ -9,11 +9,12 @@ from grit.analysis.faithfulness import examine, reasons_against
 from grit.analysis.interventions import Case
 from grit.app.chains import Chains, case_of, reasoner_of
 from grit.app.evaluate import EvaluationProgress
+from grit.app.kept_rows import standing_rows
 from grit.config.evaluation import EvaluationConfig
 from grit.errors import DataError, RunFolderError
 from grit.records.analyses import FaithfulnessRow, FaithfulnessTable
 from grit.records.files import write_json
-from grit.records.jsonl_log import JsonlLog, read_rows
+from grit.records.jsonl_log import JsonlLog
 
 __all__ = ["run_faithfulness"]
 
@@ -42,13 +43,7 @@ def run_faithfulness(
         RunFolderError: If rows stand there and no flag is given, or rows of another seed.
     """
     rows_path, table_path = chains.folder.analysis("faithfulness", chains.name)
-    if rows_path.exists() and not (resume or overwrite):
-        raise RunFolderError(
-            f"{rows_path} holds rows already; add --resume to go on, or --overwrite to begin anew"
-        )
-    if overwrite:
-        rows_path.unlink(missing_ok=True)
-    done = read_rows(rows_path, FaithfulnessRow).rows if rows_path.exists() else []
+    done = standing_rows(rows_path, FaithfulnessRow, resume=resume, overwrite=overwrite)
     if {row.seed for row in done} - {seed}:
         raise RunFolderError(
             f"{rows_path} holds rows of seed {done[0].seed}, and this is {seed}; give that seed, "

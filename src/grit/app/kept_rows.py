@@ -1,16 +1,37 @@
-"""Whether rows that stand in a file and rows that are to come make figures of one thing."""
+"""Rows that stand in a file: whether they are kept, and go together with those to come."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from grit.data.sample import Sample
 from grit.errors import RunFolderError
 from grit.evaluation.marking import NOT_JUDGED
-from grit.records.rows import EvaluationRow
+from grit.records.jsonl_log import read_rows
+from grit.records.rows import EvaluationRow, Row
 
-__all__ = ["refuse_mixture"]
+__all__ = ["refuse_mixture", "standing_rows"]
+
+RowT = TypeVar("RowT", bound=Row)
+
+
+def standing_rows(path: Path, row_type: type[RowT], *, resume: bool, overwrite: bool) -> list[RowT]:
+    """Rows of an analysis that are kept; an older file is removed where a flag says so.
+
+    Raises:
+        RunFolderError: If rows stand there and no flag is given, or a line cannot be read.
+    """
+    if overwrite:
+        path.unlink(missing_ok=True)
+    if not path.exists():
+        return []
+    if not resume:
+        raise RunFolderError(
+            f"{path} holds rows already; add --resume to go on, or --overwrite to begin anew"
+        )
+    return read_rows(path, row_type).rows
 
 
 def refuse_mixture(

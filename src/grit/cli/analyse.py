@@ -83,7 +83,7 @@ class FaithfulnessCommand:
     output: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Run folder for rows and figures; needed when the model is no run."""
     label: str | None = None
-    """The model's name in rows; by default grit if grit trained it, else base."""
+    """The model's name in rows; by default grit or sft for one that grit trained, else base."""
     seed: int = 0
     """Of held-out scenes, of random regions and of random coordinates."""
     batch_size: int = 32

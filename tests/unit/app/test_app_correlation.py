@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from grit.app.correlation import Named, correlate_into
 from grit.cli.main import main
 from grit.data.builtin import builtin_triplets
 from grit.errors import DataError, RunFolderError
+from grit.geometry.box import Box
 from grit.geometry.spaces import Frame
 from grit.records.analyses import CorrelationRow, CorrelationTable
 from grit.records.files import read_json
@@ -64,9 +66,17 @@ def test_rows_and_figures_are_kept_and_a_second_call_asks_nothing_again(folder, 
         correlate_into(folder, named, judge, seed=1, resume=True)
 
 
-def test_chains_without_any_box_are_an_error_that_counts_them(folder, named):
-    from dataclasses import replace
+def test_a_chain_that_is_another_now_is_judged_again(folder, named):
+    correlate_into(folder, named, SceneJudge())
+    first = named.chains[0]
+    moved = tuple(Box(b.x1 / 2, b.y1 / 2, b.x2 / 2, b.y2 / 2) for b in first.boxes)
+    changed = Named(named.name, [replace(first, boxes=moved), *named.chains[1:]])
+    resumed = correlate_into(folder, changed, SceneJudge(), resume=True)
+    elsewhere = RunFolder.create(folder.path.with_name("other"))
+    assert resumed == correlate_into(elsewhere, changed, SceneJudge())
 
+
+def test_chains_without_any_box_are_an_error_that_counts_them(folder, named):
     bare = Named("x", [replace(chain, boxes=()) for chain in named.chains])
     with pytest.raises(DataError, match=r"no box in the chain \(6\)"):
         correlate_into(folder, bare, SceneJudge())

@@ -10,8 +10,8 @@ import torch
 from small_runs import run, small_recipe, write_triplets
 
 import grit.app.evaluate as app_evaluate
-from grit.app.evaluate import Asked, evaluate_into
-from grit.app.evaluate_models import evaluate_source
+from grit.app.evaluate import Asked, evaluate_rows
+from grit.app.evaluate_models import evaluate_model
 from grit.app.samples import read_source
 from grit.config.evaluation import EvaluationConfig
 from grit.config.model import ModelConfig
@@ -60,7 +60,7 @@ def folder(tmp_path):
 def evaluated(folder, model, samples, config=SHORT, **settings):
     asked = Asked(model, "base", Mode.COT)
     limits = {"threshold": 0.5, "max_pixels": 10**8}
-    return evaluate_into(folder, asked, samples, config, **limits, **settings)
+    return list(evaluate_rows(folder, asked, samples, config, **limits, **settings).summaries)
 
 
 def rows_of(folder, model="base", mode="cot", step=None):
@@ -132,9 +132,10 @@ def source(model, output=None, **settings):
     config = settings.pop(
         "config", EvaluationConfig(max_new_tokens=4, limit=1, tasks=("counting",))
     )
-    return evaluate_source(
+    (found,) = evaluate_model(
         str(model), ModelConfig(device="cpu"), config, output=output, **{**defaults, **settings}
     )
+    return found.path, list(found.summaries)
 
 
 def test_a_model_from_outside_is_asked_directly_and_called_base(tiny_folder, tmp_path):
@@ -152,7 +153,7 @@ def test_a_run_is_asked_as_it_was_taught_and_rows_go_into_its_folder(tiny_folder
     assert path == tmp_path / "run" / "evaluations" / "grit-grounded-step-000001.jsonl"
     assert (summaries[0].model, summaries[0].step, summaries[0].n) == ("grit", 1, 3)
     # The other evaluation is kept beside it in the table.
-    source(tmp_path / "run", data=str(file), config=SHORT, mode="direct")
+    source(tmp_path / "run", data=str(file), config=SHORT, modes=("direct",))
     table = RunFolder(tmp_path / "run").read_evaluation_table()
     assert [row.mode for row in table.rows] == ["grounded", "direct"]
 
@@ -255,5 +256,5 @@ def test_a_run_is_asked_with_the_end_that_it_was_taught(tiny_folder, tmp_path, m
 
     monkeypatch.setattr(app_evaluate, "LocalEngine", Watched)
     source(tmp_path / "run", data=str(file), config=SHORT)
-    source(tmp_path / "run", data=str(file), config=SHORT, mode="direct")
+    source(tmp_path / "run", data=str(file), config=SHORT, modes=("direct",))
     assert used == ["</done>", None]

@@ -17,7 +17,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 
 from grit.app.ask import ask_source
 from grit.app.card import model_card
-from grit.app.evaluate_models import evaluate_source
+from grit.app.evaluate_models import evaluate_model
 from grit.app.export import export_run
 from grit.app.models import load_learner, load_source
 from grit.cli.main import main
@@ -123,7 +123,7 @@ def test_an_export_is_asked_as_its_run_is(runs, exports, name):
 
 
 def test_an_export_is_evaluated_as_a_trained_model(exports, runs, tmp_path):
-    path, _ = evaluate_source(
+    (found,) = evaluate_model(
         str(exports["full"]),
         CPU,
         EvaluationConfig(max_new_tokens=3),
@@ -131,7 +131,7 @@ def test_an_export_is_evaluated_as_a_trained_model(exports, runs, tmp_path):
         data=str(runs / "data" / "triplets.jsonl"),
         output=tmp_path / "out",
     )
-    assert path.name == "grit-grounded-step-000001.jsonl"
+    assert found.path.name == "grit-grounded-step-000001.jsonl"
 
 
 @pytest.mark.parametrize("name", ["full", "lora", "merged"])

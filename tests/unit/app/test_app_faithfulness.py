@@ -52,3 +52,10 @@ def test_chains_are_examined_taken_up_again_and_refused(tmp_path):
 def test_rows_without_a_folder_are_an_error_before_the_model_is_loaded(capsys):
     assert main(["analyse", "faithfulness", "builtin"]) == 2
     assert "--output FOLDER" in capsys.readouterr().err
+
+
+def test_a_model_that_cannot_be_loaded_leaves_no_folder_behind(tmp_path, capsys):
+    model, output = str(tmp_path / "none"), tmp_path / "out"
+    assert main(["analyse", "faithfulness", model, "--output", str(output)]) != 0
+    assert "none" in capsys.readouterr().err
+    assert not output.exists()

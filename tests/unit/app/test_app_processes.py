@@ -14,7 +14,7 @@ import torch
 import yaml
 from small_runs import Watching, records, run, small_recipe, weights, write_triplets
 
-from grit.app.evaluate_models import evaluate_source
+from grit.app.evaluate_models import evaluate_model
 from grit.app.processes import refuse_different_weights, refuse_idle_processes
 from grit.app.sft import fine_tune
 from grit.cli.demo import no_bar
@@ -159,7 +159,7 @@ def test_two_processes_sample_learn_and_validate_as_one_does(alone, together):
 def test_two_processes_evaluate_as_one_does(together, place):
     file = place / "data" / "triplets.jsonl"
     settings = EvaluationConfig(max_new_tokens=8, batch_size=1)
-    _, summaries = evaluate_source(
+    (alone_found,) = evaluate_model(
         str(together), ModelConfig(device="cpu"), settings,
         bar=no_bar, data=str(file), output=place / "eval-alone", label="grit",
     )  # fmt: skip
@@ -172,7 +172,7 @@ def test_two_processes_evaluate_as_one_does(together, place):
     )
     assert len(one) == 3
     assert one == two
-    assert RunFolder(place / "eval-two").read_evaluation_table().rows == tuple(summaries)
+    assert RunFolder(place / "eval-two").read_evaluation_table().rows == alone_found.summaries
 
 
 def test_two_processes_learn_by_sft_as_one_does(recipe_for, place):

@@ -6,7 +6,8 @@ import pytest
 import torch
 from small_runs import Watching, records, small_recipe, weights, write_triplets
 
-from grit.app.evaluate_models import evaluate_source
+from grit.app.chains import chains_of
+from grit.app.evaluate_models import evaluate_model
 from grit.app.samples import make_prompts, read_source
 from grit.app.sft import fine_tune, make_lessons
 from grit.app.train import train
@@ -65,9 +66,12 @@ def test_a_run_is_kept_evaluated_and_reported_like_any_other(recipe_for, triplet
     assert (kept["steps"][0].reward_mean, kept["steps"][0].num_completions) == (None, 2)
     config = EvaluationConfig(max_new_tokens=4)
     source, model = str(tmp_path / "run"), ModelConfig(device="cpu")
-    path, figures = evaluate_source(source, model, config, bar=no_bar, data=str(triplets))
-    assert path.name == "sft-grounded-step-000004.jsonl"
-    assert {(row.model, row.mode) for row in figures} == {("sft", "grounded")}
+    (found,) = evaluate_model(source, model, config, bar=no_bar, data=str(triplets))
+    assert found.path.name == "sft-grounded-step-000004.jsonl"
+    assert {(row.model, row.mode) for row in found.summaries} == {("sft", "grounded")}
+    # Analyses take these rows and do not ask again under another name.
+    chains = chains_of(source, model, config, no_bar, data=str(triplets))
+    assert (chains.name, chains.rows) == (found.path.stem, list(found.rows))
     page = build_report(RunFolder(tmp_path / "run")).read_text("utf-8")
     assert "Loss of targets" in page
 

@@ -36,9 +36,6 @@ class Silent:
 
 def test_every_part_runs_onto_one_page_and_nothing_runs_twice(tmp_path, monkeypatch):
     monkeypatch.setattr(experiments, "scale_of", lambda quick: SMALLEST)
-    # What one step of training leaves of a chain is anybody's guess: these need answers and boxes.
-    for part in ("faithfulness", "attention"):
-        monkeypatch.setitem(experiments.ANALYSES, part, lambda course, seed: None)
     trained: list[str] = []
     said: list[str] = []
 
@@ -52,13 +49,15 @@ def test_every_part_runs_onto_one_page_and_nothing_runs_twice(tmp_path, monkeypa
     names = ["direct", "cot", "icl", "sft", "grit", "no-counting", "triplets-22", "triplets-24"]
     assert [run.name for run in record.runs] == [*names, "no-answer-reward", "shuffled-answers"]
     assert len(trained) == 7
-    assert record.missing == ()
+    # One step of training leaves few chains with answers and boxes, which these two need.
+    assert {line.partition(",")[0] for line in record.missing} <= {"faithfulness", "attention"}
     assert all(len(run.summaries) == 8 for run in record.runs)
     assert "Table 3" in text.read_text("utf-8")
     assert "<svg" in page.read_text("utf-8")
 
     again, _, _ = run_paper(tmp_path / "paper", SceneJudge(), progress, quick=True)
     assert len(trained) == 7
+    assert again.missing == record.missing
     assert [run.summaries for run in again.runs] == [run.summaries for run in record.runs]
     with pytest.raises(ConfigError, match="holds a quick run"):
         run_paper(tmp_path / "paper", SceneJudge(), progress)

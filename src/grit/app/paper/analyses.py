@@ -16,13 +16,23 @@ from grit.app.models import load_source
 from grit.app.paper.course import Course, folder_at
 from grit.app.paper.world import trainings
 from grit.config.recipe import Recipe
+from grit.errors import DataError
 from grit.prompts.question import Mode
 from grit.records.analyses import FaithfulnessRow
 from grit.records.folder import RunFolder
 from grit.records.jsonl_log import read_rows
 from grit.records.paper import PaperExample
 
-__all__ = ["ANALYSES"]
+__all__ = ["ANALYSES", "analyse"]
+
+
+def analyse(course: Course, part: str, seed: int) -> None:
+    """Run one of ``ANALYSES``; where no chain can be looked at, the page says so."""
+    try:
+        ANALYSES[part](course, seed)
+    except DataError as error:
+        course.without.append(f"{part}, seed {seed}: {error}")
+        course.progress.said(course.without[-1])
 
 
 def correlation(course: Course, seed: int) -> None:

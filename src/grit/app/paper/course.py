@@ -69,6 +69,8 @@ class Course:
     record: PaperRecord
     runs: dict[Asked, PaperRun] = field(default_factory=dict[Asked, PaperRun])
     answers: dict[Asked, Evaluation] = field(default_factory=dict[Asked, Evaluation])
+    without: list[str] = field(default_factory=list[str])
+    """Parts that found nothing to look at, and why."""
 
 
 def folder_at(path: Path) -> RunFolder:
@@ -97,7 +99,7 @@ def run_jobs(course: Course, jobs: Sequence[Job], left_out: Sequence[str]) -> No
         job.work()
         done += _WEIGHTS[job.kind]
         seconds = {**course.record.seconds, job.title: round(time.monotonic() - started, 1)}
-        missing = [each.title for each in jobs[number:]]
+        missing = [*course.without, *(each.title for each in jobs[number:])]
         missing += [f"{part}: not asked for (--only)" for part in left_out]
         course.record = course.record.model_copy(
             update={

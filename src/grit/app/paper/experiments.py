@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grit.analysis.correlation import RegionJudge
-from grit.app.paper.analyses import ANALYSES
+from grit.app.paper.analyses import ANALYSES, analyse
 from grit.app.paper.course import Course, Job, PaperProgress, run_jobs
 from grit.app.paper.differences import differences
 from grit.app.paper.models import ask_base, train_and_ask
@@ -108,8 +108,8 @@ def _jobs(course: Course, wanted: Sequence[str], num_seeds: int) -> list[Job]:
             jobs.append(Job(title, "train", lambda t=training, s=seed: train_and_ask(course, t, s)))
             if training.name == "grit":
                 jobs += [
-                    Job(f"{part}, seed {seed}", part, lambda w=work, s=seed: w(course, s))
-                    for part, work in ANALYSES.items()
+                    Job(f"{part}, seed {seed}", part, lambda p=part, s=seed: analyse(course, p, s))
+                    for part in ANALYSES
                     if part in wanted
                 ]
     return jobs

@@ -58,10 +58,9 @@ def scale_of(*, quick: bool) -> Scale:
     always = ("--training.validate-every", "none")
     if not quick:
         return Scale(always, (), (), 200, 40, 20, (20, 500, 7000))
-    grit = "--training.steps 16 --training.checkpoint-every 16 --optimizer.warmup-steps 2"
-    grit += " --group.size 8 --group.prompts-per-step 6"
+    grit = "--training.steps 30 --training.checkpoint-every 30"
     sft = "--training.steps 60 --training.checkpoint-every 60"
-    return Scale(always, tuple(grit.split()), tuple(sft.split()), 10, 4, 3, (20, 60, 200))
+    return Scale(always, tuple(grit.split()), tuple(sft.split()), 30, 8, 6, (20, 60, 200))
 
 
 def trainings(names: Sequence[str], folder: Path, scale: Scale, *, seed: int) -> list[Training]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from grit.viewer.scales import nice_ticks, shortened, tick_label
+from grit.viewer.scales import nice_ticks, tick_label
 
 __all__ = ["Bar", "BarChart", "BarRow", "draw_bars"]
 
-_WIDTH, _LEFT, _RIGHT = 560.0, 190.0, 52.0
+_WIDTH, _LEFT, _RIGHT = 720.0, 240.0, 48.0
 _TOP, _BOTTOM = 6.0, 42.0
 _THICK, _GAP = 13.0, 12.0
 
@@ -70,10 +70,10 @@ def draw_bars(chart: BarChart) -> Markup:
     step = len(chart.series) * _THICK + _GAP
     floor = _TOP + len(rows) * step
     body = [_grid(chart, floor)]
-    body += [_row(row, _TOP + number * step, chart.high) for number, row in enumerate(rows)]
     if chart.mark is not None:
         x = _place(chart.mark, chart.high)
         body.append(Markup('<path class="chance" d="M{} {}V{}"/>').format(x, _TOP, floor))
+    body += [_row(row, _TOP + number * step, chart.high) for number, row in enumerate(rows)]
     return Markup(
         '<figure class="chart bars"><figcaption><b>{title}</b>{note}</figcaption>{legend}'
         '<div class="plot"><svg viewBox="0 0 {w:.0f} {h:.0f}" role="img" aria-label="{label}">'
@@ -127,7 +127,7 @@ def _row(row: BarRow, top: float, high: float) -> Markup:
             ).format(
                 number % 6, " faint" if row.faint else "", _LEFT, y, round(x - _LEFT, 1),
                 _THICK - 2, low, line, far, max(far, x) + 6, line + 4,
-                f"{shortened(bar.value):g}",
+                f"{bar.value:.3g}",
             )
         )  # fmt: skip
     return Markup("").join(parts)
@@ -149,7 +149,7 @@ def _in_words(chart: BarChart, rows: Sequence[BarRow]) -> str:
     said = [
         f"{row.name}: "
         + ", ".join(
-            f"{shortened(bar.value):g} {name}"
+            f"{bar.value:.3g} {name}"
             for name, bar in zip(chart.series, row.bars, strict=True)
             if bar.value is not None
         )

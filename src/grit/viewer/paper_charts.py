@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from grit.records.analyses import AttentionPoint, Continuation, CorrelationTable, Draw
@@ -11,9 +10,10 @@ from grit.viewer.bars import Bar, BarChart, BarRow
 from grit.viewer.charts import Chart, Line
 from grit.viewer.paper_tables import (
     IN_DOMAIN,
-    NAMES,
     OUT_OF_DOMAIN,
+    is_control,
     scaling_points,
+    source_words,
     whole_rates,
 )
 
@@ -49,13 +49,13 @@ def _correlation(tables: Sequence[CorrelationTable]) -> list[Chart | BarChart]:
             else Bar(100 * each.mean, 100 * (each.deviation or 0))
             for _, draw in _DRAWS
         ]
-        rows.append(BarRow(_source(table.source), tuple(bars), faint=_is_control(table.source)))
+        rows.append(BarRow(source_words(table.source), tuple(bars), faint=is_control(table.source)))
     if not rows:
         return []
     names = tuple(name for name, _ in _DRAWS)
     return [
         BarChart(
-            "Figure 4: do the words belong to the boxes?",
+            "Do the words belong to the boxes?",
             names,
             tuple(rows),
             high=100,
@@ -66,25 +66,12 @@ def _correlation(tables: Sequence[CorrelationTable]) -> list[Chart | BarChart]:
     ]
 
 
-def _is_control(source: str) -> bool:
-    return source.endswith(".shuffled")
-
-
-def _source(source: str) -> str:
-    """Whose chains, in words: ``grit-seed-0.shuffled`` is that of GRIT with others' boxes."""
-    name, _, seed = source.removesuffix(".shuffled").partition("-seed-")
-    words = NAMES.get(name, name)
-    if re.fullmatch(r"\d+", seed):
-        words += f", seed {seed}"
-    return f"{words}: others' boxes" if _is_control(source) else words
-
-
 def _attention(record: PaperRecord) -> list[Chart | BarChart]:
     charts: list[Chart | BarChart] = []
     for table in record.attention[:1]:
         charts += [
             Chart(
-                "Figure 5: attention on the picture after grounding",
+                "Attention on the picture after grounding",
                 tuple(_line(name, table.by_token[key]) for name, key in _CONTINUATIONS),
                 x_label="token after <rethink>",
                 y_label="share of attention",
@@ -116,7 +103,7 @@ def _scaling(record: PaperRecord) -> list[Chart | BarChart]:
     labels = ", ".join(f"{place + 1}: {size:,}" for place, size in enumerate(record.sizes))
     return [
         Chart(
-            "Figure 6: accuracy by number of triplets",
+            "Accuracy by number of triplets",
             tuple(lines),
             x_label=f"triplets ({labels})",
             y_label="accuracy, %",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean, stdev
 
-from grit.records.analyses import CorrelationFigure, CorrelationTable, Draw
+from grit.records.analyses import CorrelationFigure, CorrelationTable, Draw, FaithfulnessFigure
 from grit.records.paper import PaperRecord
 from grit.records.rows import ALL_TASKS, EvaluationSummary
 from grit.viewer.figures import PlainTable
@@ -20,8 +20,10 @@ __all__ = [
     "IN_DOMAIN",
     "NAMES",
     "OUT_OF_DOMAIN",
+    "is_control",
     "paper_tables",
     "scaling_points",
+    "source_words",
     "whole_rates",
 ]
 
@@ -37,10 +39,10 @@ NAMES = {
 }
 IN_DOMAIN = ("relation", "counting")
 OUT_OF_DOMAIN = ("attribute", "arithmetic", "existence")
-_DONE = {
-    "blank_cited": "a: cited regions blanked",
-    "blank_elsewhere": "b: others of the same sizes blanked",
-    "keep_cited": "c: all but the cited ones blanked",
+_DONE: dict[str, str] = {
+    "blank_cited": "a: cited blanked",
+    "blank_elsewhere": "b: others blanked",
+    "keep_cited": "c: all but cited blanked",
     "random_coordinates": "d: random coordinates",
     "no_boxes": "e: no boxes",
     "necessity": "necessity: a − b",
@@ -54,10 +56,10 @@ def paper_tables(record: PaperRecord) -> list[PlainTable]:
         _test_sets(record),
         _ablation(record),
         _correlation(record),
-        _scaling(record),
-        _faithfulness(record),
         _attention(record),
+        _scaling(record),
         _controls(record),
+        *_faithfulness(record),
     ]
     return [table for table in made if table is not None]
 
@@ -147,7 +149,9 @@ def _correlation(record: PaperRecord) -> PlainTable | None:
             else f"{100 * each.mean:.1f} ± {100 * (each.deviation or 0):.1f}"
             for draw in ("matched", "uniform")
         ]
-        rows.append((table.source, table.judge, str(next(iter(rates.values())).n), *cells))
+        rows.append(
+            (source_words(table.source), table.judge, str(next(iter(rates.values())).n), *cells)
+        )
     if not rows:
         return None
     return PlainTable(
@@ -155,8 +159,8 @@ def _correlation(record: PaperRecord) -> PlainTable | None:
         ("chains of", "judge", "n", "random boxes: sizes as drawn", "random boxes: uniform"),
         tuple(rows),
         note="The judge scene knows the built-in world's scenes and stands in for GPT-4o: its "
-        "figures are no vision-language model's. 50 is chance; .shuffled is the control, texts "
-        "with the boxes of other chains.",
+        "figures are no vision-language model's. 50 is chance; others' boxes are the control, "
+        "texts with the boxes of other chains.",
     )
 
 
@@ -184,29 +188,35 @@ def _scaling(record: PaperRecord) -> PlainTable | None:
     )
 
 
-def _faithfulness(record: PaperRecord) -> PlainTable | None:
-    rows = [
-        (
-            table.source,
-            figure.task,
-            str(figure.n),
-            _DONE[effect.name],
-            _ends(effect.flips, effect.flips_interval, 2),
-            _ends(effect.drop, effect.drop_interval, 2),
+def _faithfulness(record: PaperRecord) -> list[PlainTable]:
+    """Two tables of a row a task: answers that flip, and what their log-probability loses."""
+    figures = [(t.source, each) for t in record.faithfulness for each in t.figures]
+    if not figures:
+        return []
+
+    def cells(figure: FaithfulnessFigure, *, flips: bool) -> list[str]:
+        known = {each.name: each for each in figure.effects}
+        return [
+            "–"
+            if (each := known.get(name)) is None
+            else _ends(each.flips, each.flips_interval, 2)
+            if flips
+            else _ends(each.drop, each.drop_interval, 2)
+            for name in _DONE
+        ]
+
+    return [
+        PlainTable(
+            f"Beyond the paper: faithfulness, {what}",
+            ("chains of", "task", "n", *_DONE.values()),
+            tuple((source, f.task, str(f.n), *cells(f, flips=flips)) for source, f in figures),
+            note="95% intervals. docs/decisions/022 says what is done, and how it is measured.",
         )
-        for table in record.faithfulness
-        for figure in table.figures
-        for effect in figure.effects
+        for what, flips in (
+            ("share of answers that flip", True),
+            ("fall of the answer's log p, nats", False),
+        )
     ]
-    if not rows:
-        return None
-    return PlainTable(
-        "Beyond the paper: faithfulness",
-        ("chains of", "task", "n", "what is done", "answers that flip", "fall of log p, nats"),
-        tuple(rows),
-        num_words=4,
-        note="95% intervals. docs/decisions/022 says what is done, and how it is measured.",
-    )
 
 
 def _attention(record: PaperRecord) -> PlainTable | None:
@@ -246,6 +256,18 @@ def _controls(record: PaperRecord) -> PlainTable | None:
         num_words=1,
         note="Both must lose what training gains in accuracy.",
     )
+
+
+def is_control(source: str) -> bool:
+    """Whether a table of correlation is of chains with the boxes of others."""
+    return source.endswith(".shuffled")
+
+
+def source_words(source: str) -> str:
+    """Whose chains, in words: ``grit-seed-0.shuffled`` is that of GRIT with others' boxes."""
+    name, _, seed = source.removesuffix(".shuffled").partition("-seed-")
+    words = NAMES.get(name, name) + (f", seed {seed}" if seed else "")
+    return f"{words}: others' boxes" if is_control(source) else words
 
 
 def whole_rates(table: CorrelationTable) -> dict[Draw, CorrelationFigure]:
@@ -306,8 +328,9 @@ def _spread(values: Sequence[float | None], digits: int, factor: float = 1.0) ->
 def _ends(value: float | None, interval: tuple[float, float] | None, digits: int) -> str:
     if value is None or interval is None:
         return "–"
-    low, high = interval
-    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]".replace("-", "−")
+    # Adding 0 turns −0.0, which small falls are rounded to, into 0.0.
+    middle, low, high = (f"{round(each, digits) + 0:.{digits}f}" for each in (value, *interval))
+    return f"{middle} [{low}, {high}]".replace("-", "−")
 
 
 def _percent(value: float | None) -> str:

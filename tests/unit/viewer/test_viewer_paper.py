@@ -48,7 +48,11 @@ def record(tmp_path):
     (tmp_path / "pictures").mkdir()
     Image.new("RGB", (40, 30), (9, 9, 200)).save(tmp_path / "pictures" / "a.png")
     effect = EffectFigure(
-        name="necessity", flips=0.5, flips_interval=(0.4, 0.6), drop=-1.5, drop_interval=(-2, -1)
+        name="necessity",
+        flips=0.5,
+        flips_interval=(0.4, 0.6),
+        drop=-1.5,
+        drop_interval=(-2, -0.001),
     )
     return PaperRecord(
         world="built-in",
@@ -149,10 +153,10 @@ def test_table_3_is_in_and_out_of_domain(record):
 
 def test_other_figures_stand_in_tables_too(record):
     assert cells_of(record, "Figure 4")[0][3:] == ("98.5 ± 1.2", "–")
-    assert cells_of(record, "Beyond the paper")[0][4:] == (
-        "0.50 [0.40, 0.60]",
-        "−1.50 [−2.00, −1.00]",
-    )
+    flips = cells_of(record, "Beyond the paper: faithfulness, share of answers")
+    falls = cells_of(record, "Beyond the paper: faithfulness, fall")
+    assert flips == (("grit", "all", "9", *["–"] * 5, "0.50 [0.40, 0.60]"),)
+    assert falls[0][-1] == "−1.50 [−2.00, 0.00]"
     assert [row[0] for row in cells_of(record, "Figure 6")] == ["20", "500"]
     assert cells_of(record, "Controls")[-1][1] == "50.0 / 0.500"
 

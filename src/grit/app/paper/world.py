@@ -58,7 +58,7 @@ def scale_of(*, quick: bool) -> Scale:
     always = ("--training.validate-every", "none")
     if not quick:
         return Scale(always, (), (), 200, 40, 20, (20, 500, 7000))
-    grit = "--training.steps 30 --training.checkpoint-every 30"
+    grit = "--training.steps 40 --training.checkpoint-every 40 --optimizer.lr 1e-4 --group.size 8"
     sft = "--training.steps 60 --training.checkpoint-every 60"
     return Scale(always, tuple(grit.split()), tuple(sft.split()), 30, 8, 6, (20, 60, 200))
 

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from grit.analysis.chains import Chain, chain_of_row, read_chains, shuffled_chains
+from grit.analysis.chat_regions import ChatRegionJudge
 from grit.analysis.correlation import DRAWS, RegionJudge, correlate, correlation_figures, fitting
 from grit.app.evaluate import EvaluationProgress
+from grit.app.judges import require_judge
 from grit.app.kept_rows import standing_rows
 from grit.app.samples import read_source
-from grit.errors import DataError, RunFolderError
+from grit.config.judge import ChatJudgeConfig, JudgeConfig
+from grit.errors import ConfigError, DataError, RunFolderError
+from grit.judges.chat import ChatJudge
 from grit.records.analyses import CorrelationRow, CorrelationTable, Draw
 from grit.records.files import write_json
 from grit.records.folder import RunFolder
 from grit.records.jsonl_log import JsonlLog, read_rows
 from grit.records.rows import Edges, EvaluationRow
 
-__all__ = ["Named", "correlate_into", "named_chains", "run_correlation"]
+__all__ = ["Named", "correlate_into", "named_chains", "open_region_judge", "run_correlation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,28 @@ class Named:
 
     name: str
     chains: list[Chain]
+
+
+@contextmanager
+def open_region_judge(
+    config: JudgeConfig, *, say: Callable[[str], None]
+) -> Generator[ChatRegionJudge]:
+    """Open a chat judge of regions, once it has shown that it answers.
+
+    Args:
+        config: Which; ``order`` means nothing here.
+        say: Told of pauses; from another thread.
+
+    Raises:
+        ConfigError: If it is no chat judge, or a key or a price is missing.
+        JudgeError: If the server, its model or the cache is not there, or the key is wrong.
+    """
+    if not isinstance(config, ChatJudgeConfig):
+        raise ConfigError("rules see no pictures; leave --judge.type out, or make it chat")
+    config = config.model_copy(update={"order": "always"})
+    require_judge(config)
+    with ChatJudge(config, say=say) as judge:
+        yield ChatRegionJudge(judge)
 
 
 def named_chains(folder: RunFolder) -> list[Named]:

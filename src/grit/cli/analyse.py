@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from grit.cli.console import out
+from grit.cli.console import out, warn
+from grit.errors import ConfigError
+from grit.records.rows import ALL_TASKS
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from grit.app.chains import Chains
     from grit.config.evaluation import EvaluationConfig
+    from grit.config.judge import JudgeConfig
     from grit.records.analyses import AttentionTable, CorrelationTable, FaithfulnessTable
 
 __all__ = ["AttentionCommand", "CorrelationCommand", "FaithfulnessCommand", "run"]
@@ -47,8 +51,10 @@ class CorrelationCommand:
     """What the ids of that file stand for: a JSONL file, or builtin, builtin:val, builtin:test."""
     images: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Folder of that data's pictures."""
-    judge: Literal["scene"] = "scene"
-    """Who is asked. scene knows the built-in world, and nothing else."""
+    judge: Literal["scene", "chat"] = "scene"
+    """Who is asked. scene knows the built-in world, and nothing else; chat is a vision-language
+    model behind a server, named by --judge.base-url, --judge.model and all else that
+    `grit judge try --help` lists under judge."""
     repeats: int = 3
     """Times that each chain is asked about, with other random boxes."""
     seed: int = 0
@@ -118,48 +124,65 @@ _COMMANDS = {
 
 def run(arguments: list[str]) -> int:
     """Run `grit analyse ARGUMENTS`."""
+    from grit.cli.judge_flags import split_judge_flags
+
+    judge_config, rest = split_judge_flags(arguments, prog="grit analyse", kind="chat")
     command = tyro.extras.subcommand_cli_from_dict(
         _COMMANDS,
         prog="grit analyse",
         description="What chains and answers rest on.",
-        args=arguments,
+        args=rest,
         config=(tyro.conf.FlagCreatePairsOff,),
     )
     from grit.cli.quiet import quiet_libraries
 
     quiet_libraries()
+    is_chat = isinstance(command, CorrelationCommand) and command.judge == "chat"
+    if len(rest) < len(arguments) and not is_chat:
+        raise ConfigError(
+            "flags of --judge. belong to grit analyse correlation RUN --judge chat; add that, or "
+            "leave them out"
+        )
     if isinstance(command, CorrelationCommand):
-        return _correlation(command)
+        return _correlation(command, judge_config)
     if isinstance(command, AttentionCommand):
         return _attention(command)
     return _faithfulness(command)
 
 
-def _correlation(command: CorrelationCommand) -> int:
+def _correlation(command: CorrelationCommand, judge_config: JudgeConfig) -> int:
     from grit.analysis.scene_judge import SceneJudge
-    from grit.app.correlation import run_correlation
+    from grit.app.correlation import open_region_judge, run_correlation
     from grit.cli.demo import evaluation_bar
     from grit.records.folder import RunFolder
 
     folder = RunFolder.open(command.run)
-    tables = run_correlation(
-        folder,
-        SceneJudge(),
-        evaluation_bar,
-        chains=command.chains,
-        data=command.data,
-        images=command.images,
-        repeats=command.repeats,
-        seed=command.seed,
-        control=command.control,
-        resume=command.resume,
-        overwrite=command.overwrite,
-    )
+    is_chat = command.judge == "chat"
+    with (
+        open_region_judge(judge_config, say=warn) if is_chat else nullcontext(SceneJudge())
+    ) as judge:
+        tables = run_correlation(
+            folder,
+            judge,
+            evaluation_bar,
+            chains=command.chains,
+            data=command.data,
+            images=command.images,
+            repeats=command.repeats,
+            seed=command.seed,
+            control=command.control,
+            resume=command.resume,
+            overwrite=command.overwrite,
+        )
     out().print(correlation_table(tables))
     for table in tables:
         for reason, number in table.left_out.items():
             out().print(f"{table.source}: left out {number}, {reason}", markup=False)
-    out().print("The judge knows the scenes; it stands in for a vision-language judge.")
+        unscored = sum(each.unscored for each in table.figures if each.task != ALL_TASKS)
+        if unscored:
+            out().print(f"{table.source}: {unscored} not judged, and in no rate", markup=False)
+    if not is_chat:
+        out().print("The judge knows the scenes; it stands in for a vision-language judge.")
     out().print(f"rows in {folder.analyses}", markup=False, soft_wrap=True)
     return 0
 

@@ -44,6 +44,11 @@ def err() -> Console:
     return Console(stderr=True, highlight=False)
 
 
+def warn(message: str) -> None:
+    """Say something beside the result, to the letter: a server's words may look like markup."""
+    err().print(message, style="yellow", markup=False, soft_wrap=True)
+
+
 @contextmanager
 def progress(title: str, total: int, *, start: int = 0) -> Iterator[Advance]:
     """Show how far a piece of work is, with the time that is left.

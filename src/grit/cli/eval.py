@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from grit.cli.console import err, out
+from grit.cli.console import out, warn
 
 if TYPE_CHECKING:
     from grit.app.evaluate import Evaluation
@@ -107,7 +107,7 @@ def run(arguments: list[str]) -> int:
     if command.predict_only:
         judge_config = RulesJudgeConfig()
     require_judge(judge_config)
-    with open_judge(judge_config, say=_say) as opened:
+    with open_judge(judge_config, say=warn) as opened:
         if command.rescore:
             _show(command, _rescored(command, opened.judge, judge_config.threshold))
             return 0
@@ -138,10 +138,6 @@ def _refuse_contradictions(command: EvalCommand) -> None:
         )
     if command.example is not None and "icl" not in command.mode:
         raise ConfigError("--example is shown in the mode icl alone; add --mode icl")
-
-
-def _say(message: str) -> None:
-    err().print(message, style="yellow", markup=False, soft_wrap=True)
 
 
 def _rescored(command: EvalCommand, judge: Judge, threshold: float) -> list[Evaluation]:
@@ -210,13 +206,14 @@ def _evaluated(
 def _show(command: EvalCommand, evaluations: list[Evaluation]) -> None:
     """Tables on the terminal and in files, and where the rows are."""
     from grit.app.tables import compare_with_first, write_table
-    from grit.cli.figures import comparison_figures, figures_table, part_figures
+    from grit.cli.figures import comparison_figures, figures_table, part_figures, raw_figures
 
     summaries = [summary for each in evaluations for summary in each.summaries]
     if not command.predict_only:
         out().print(figures_table(summaries))
-        if (parts := part_figures(summaries)) is not None:
-            out().print(parts)
+        for more in (raw_figures(summaries), part_figures(summaries)):
+            if more is not None:
+                out().print(more)
     comparisons = compare_with_first(evaluations) if command.compare else []
     for table in comparison_figures(comparisons):
         out().print(table)

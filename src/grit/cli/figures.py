@@ -11,7 +11,7 @@ from grit.records.comparison import ComparisonRow
 from grit.records.rows import ALL_TASKS, TRAINING_TASKS, EvaluationSummary, Interval
 from grit.viewer.figures import figure, p_value, part_table
 
-__all__ = ["comparison_figures", "figures_table", "part_figures"]
+__all__ = ["comparison_figures", "figures_table", "part_figures", "raw_figures"]
 
 _GROUPS = {TRAINING_TASKS: "trained on", ALL_TASKS: "all tasks"}
 
@@ -46,6 +46,27 @@ def figures_table(rows: Sequence[EvaluationSummary], *, title: str | None = None
             )
     table.caption = None if unscored else "no answer is unscored"
     table.caption_justify = "left"
+    return table
+
+
+def raw_figures(rows: Sequence[EvaluationSummary]) -> Table | None:
+    """The judge's raw scores beside the binarised ones; None where they are the same everywhere."""
+    if all(row.accuracy_raw in (None, row.accuracy) for row in rows):
+        return None
+    table = _narrow("the judge's scores")
+    for name in ("task", "model, asked"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("n", justify="right", no_wrap=True)
+    for name in ("binarised", "raw"):
+        table.add_column(name, no_wrap=True)
+    for row in sorted(rows, key=lambda row: row.task in _GROUPS):
+        table.add_row(
+            _GROUPS.get(row.task, row.task),
+            f"{row.model}, {row.mode}",
+            str(row.n_judged),
+            _figure(row.accuracy, row.accuracy_bootstrap or row.accuracy_interval),
+            _figure(row.accuracy_raw, row.accuracy_raw_interval),
+        )
     return table
 
 

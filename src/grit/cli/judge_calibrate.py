@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from grit.cli.console import err, out, progress
+from grit.cli.console import err, out, progress, warn
 from grit.config.base import Config
 from grit.config.compose import load_config, split_arguments
 from grit.config.judge import JudgeConfig, RulesJudgeConfig
@@ -58,13 +58,14 @@ def run(arguments: list[str]) -> int:
         raise ConfigError("no file to calibrate on; give a JSONL file of labelled answers first")
     path = files[0]
     from grit.app.calibrate import calibrate, read_labelled_rows
-    from grit.app.judges import open_judge
+    from grit.app.judges import open_judge, require_judge
     from grit.judges.rules import RulesJudge
 
     by_rules = config.against == "rules"
     rows = read_labelled_rows(path, needs_label=not by_rules)
+    require_judge(config.judge)
     with (
-        open_judge(config.judge, say=err().print) as opened,
+        open_judge(config.judge, say=warn) as opened,
         progress("judging", len(rows)) as advance,
     ):
         calibration = calibrate(

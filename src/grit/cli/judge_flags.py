@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from grit.config.base import Config
 from grit.config.compose import load_config
 from grit.config.judge import JudgeConfig, RulesJudgeConfig
@@ -18,15 +20,18 @@ class _JudgePart(Config):
     """Who says whether an answer is right."""
 
 
-def split_judge_flags(arguments: list[str], *, prog: str) -> tuple[JudgeConfig, list[str]]:
+def split_judge_flags(
+    arguments: list[str], *, prog: str, kind: Literal["rules", "chat"] = "rules"
+) -> tuple[JudgeConfig, list[str]]:
     """Take the judge's flags out of a command line.
 
     Args:
         arguments: What follows the command's name.
         prog: The command, for errors.
+        kind: The judge's type where no flag says it.
 
     Returns:
-        The judge, rules where no flag says otherwise, and the other words in order.
+        The judge and the other words in order.
 
     Raises:
         ConfigError: If a flag is unknown, or its value wrong.
@@ -42,4 +47,6 @@ def split_judge_flags(arguments: list[str], *, prog: str) -> tuple[JudgeConfig, 
         flags.append(word)
         if "=" not in word and rest and not rest[0].startswith("-"):
             flags.append(rest.pop(0))
+    if not any(flag.partition("=")[0] == f"{_PREFIX}type" for flag in flags):
+        flags = [f"{_PREFIX}type", kind, *flags]
     return load_config(_JudgePart, [], flags, prog=prog).judge, others

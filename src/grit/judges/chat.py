@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from grit.config.judge import ChatJudgeConfig
 from grit.errors import JudgeError, JudgeOutageError
 from grit.judges.cache import ReplyCache
-from grit.judges.client import ChatClient, RefusedError, reading_of
+from grit.judges.client import ChatClient, RefusedError, reading_of, score_in
 from grit.judges.guard import guarded
 from grit.judges.key import Key, read_key
 from grit.judges.loop import BackgroundLoop
@@ -88,16 +88,21 @@ class ChatJudge:
         """One verdict per request, in order; see ``Judge.judge``."""
         return await self._loop.run(self._judge(list(requests)))
 
-    async def ask(self, question: ChatQuestion) -> Reply:
+    async def ask(
+        self, question: ChatQuestion, *, score_of: Callable[[Reply], float | None] = score_in
+    ) -> Reply:
         """Ask something else than a verdict of the same model: cached, retried and counted alike.
 
+        Args:
+            question: What to ask.
+            score_of: Reads the reply, for the cache's table; None where it says nothing.
+
         Raises:
-            JudgeError: If there is no reply, whatever the reason.
+            RefusedError: If the server will not answer this question.
+            JudgeOutageError: If it cannot be had; never where ``judge.outage`` is ``pause``.
+            JudgeError: If nothing will be answered any more.
         """
-        try:
-            return await self._loop.run(self._answered(question))
-        except RefusedError as error:
-            raise JudgeError(f"the judge does not answer: {error}") from error
+        return await self._loop.run(self._answered(question, score_of=score_of))
 
     def question(self, request: JudgeRequest) -> ChatQuestion:
         """What the model is asked for one verdict."""
@@ -259,12 +264,18 @@ class ChatJudge:
         )
         return verdict, [reply, second]
 
-    async def _answered(self, question: ChatQuestion, *, is_patient: bool = True) -> Reply:
+    async def _answered(
+        self,
+        question: ChatQuestion,
+        *,
+        is_patient: bool = True,
+        score_of: Callable[[Reply], float | None] = score_in,
+    ) -> Reply:
         """A reply, waited for as the recipe's policy has it."""
         if not is_patient or self.config.outage != "pause":
-            return await self.client.ask(question)
+            return await self.client.ask(question, score_of=score_of)
         return await self._pause.until_answered(
-            lambda is_trial: self.client.ask(question, is_trial=is_trial)
+            lambda is_trial: self.client.ask(question, is_trial=is_trial, score_of=score_of)
         )
 
     def _verdict(self, reply: Reply) -> Verdict | None:

@@ -24,7 +24,7 @@ from grit.judges.question import ChatQuestion, Reply
 from grit.judges.reading import Reading, read_score
 from grit.judges.spending import Spending
 
-__all__ = ["ChatClient", "RefusedError", "reading_of"]
+__all__ = ["ChatClient", "RefusedError", "reading_of", "score_in"]
 
 
 class RefusedError(Exception):
@@ -36,6 +36,11 @@ def reading_of(reply: Reply) -> Reading:
     if reply.finish == "length":
         return Reading(None, fault="the reply was cut off at judge.max_reply_tokens")
     return read_score(reply.text)
+
+
+def score_in(reply: Reply) -> float | None:
+    """The score alone."""
+    return reading_of(reply).score
 
 
 class ChatClient:
@@ -102,7 +107,7 @@ class ChatClient:
         question: ChatQuestion,
         *,
         is_trial: bool = False,
-        score_of: Callable[[Reply], float | None] = lambda reply: reading_of(reply).score,
+        score_of: Callable[[Reply], float | None] = score_in,
     ) -> Reply:
         """The model's reply: the cache's, that of the same question on its way, or a new one.
 

@@ -38,7 +38,7 @@ class PlainTable:
 
 
 def evaluation_table(summaries: Sequence[EvaluationSummary]) -> PlainTable:
-    """A line a task and model: n, unscored answers, accuracy, IoU and format, with intervals."""
+    """A line a task and model: n, unscored answers, accuracy, raw score, IoU, format, intervals."""
     tasks = list(dict.fromkeys(row.task for row in summaries))
     tasks.sort(key=lambda task: task in _GROUPS)
     rows = [
@@ -48,6 +48,7 @@ def evaluation_table(summaries: Sequence[EvaluationSummary]) -> PlainTable:
             str(row.n_judged),
             str(row.n_unscored),
             with_interval(row.accuracy, row.accuracy_bootstrap),
+            with_interval(row.accuracy_raw, row.accuracy_raw_interval),
             str(row.n_with_boxes),
             with_interval(row.grounding_iou, row.grounding_iou_interval),
             with_interval(row.format_rate, row.format_interval),
@@ -60,12 +61,13 @@ def evaluation_table(summaries: Sequence[EvaluationSummary]) -> PlainTable:
     return PlainTable(
         "Evaluation",
         (
-            "task", "model, asked", "n", "unscored", "accuracy", "n with boxes", "IoU", "format",
-            "consistent",
+            "task", "model, asked", "n", "unscored", "accuracy", "raw", "n with boxes", "IoU",
+            "format", "consistent",
         ),
         tuple(rows),
-        note="Intervals hold 95%: bootstrap for accuracy and IoU, Wilson's for format. Unscored "
-        "answers count as wrong. Consistent: rethinking and answer agree, where rules can tell.",
+        note="Intervals hold 95%: bootstrap for accuracy, raw and IoU, Wilson's for format. Raw is "
+        "the mean score, accuracy the share of scores from the threshold. Unscored answers count "
+        "as wrong. Consistent: rethinking and answer agree, where rules can tell.",
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from grit.app.ask import free_name
 from grit.cli.ask import _coloured, _where
-from grit.cli.figures import figures_table
+from grit.cli.figures import figures_table, raw_figures
 from grit.cli.main import main
 from grit.geometry.spaces import Frame
 from grit.records.comparison import FiguresFile
@@ -142,6 +142,18 @@ def test_the_table_keeps_tasks_together_and_groups_last():
     assert everything[4:7] == ["200", "+", "100"], "so many have no accuracy"
     (locate,) = (line for line in lines if line[0] == "locate")
     assert locate[4] == "–", "no accuracy where answers are boxes"
+
+
+def test_raw_scores_stand_beside_the_binarised_ones_where_they_differ(capsys):
+    from rich.console import Console
+
+    row = summary("mathvista_testmini", "grit", 0.5).model_copy(
+        update={"accuracy_raw": 0.4375, "accuracy_raw_interval": (0.375, 0.5)}
+    )
+    Console(width=80).print(raw_figures([row]))
+    (line,) = (each for each in capsys.readouterr().out.splitlines() if "mathvista" in each)
+    assert line.split()[-5:] == ["300", "0.500", ".45–.55", "0.438", ".38–.50"]
+    assert raw_figures([row.model_copy(update={"accuracy_raw": 0.5})]) is None
 
 
 def test_a_run_can_be_moved_and_asked(here, tiny_folder, capsys):

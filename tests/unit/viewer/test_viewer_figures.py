@@ -9,6 +9,7 @@ from grit.viewer.figures import comparison_table, evaluation_table, latex, markd
 SUMMARY = EvaluationSummary(
     model="base", mode="cot", task="gqa_val", n=120, n_judged=120, accuracy=0.5,
     accuracy_interval=(0.41, 0.59), accuracy_bootstrap=(0.4, 0.6), n_unscored=3,
+    accuracy_raw=0.45, accuracy_raw_interval=(0.35, 0.55),
     grounding_iou=0.25, grounding_iou_interval=(0.2, 0.3), n_with_boxes=100, format_rate=1.0,
 )  # fmt: skip
 COMPARISON = ComparisonRow(
@@ -26,8 +27,8 @@ def cells(text, start):
 def test_a_line_holds_n_unscored_and_bootstrap_intervals():
     found = cells(markdown([evaluation_table([SUMMARY])]), "| gqa")
     assert found == [
-        "gqa_val", "base, cot", "120", "3", "0.500 [0.400, 0.600]", "100", "0.250 [0.200, 0.300]",
-        "1.000", "–",
+        "gqa_val", "base, cot", "120", "3", "0.500 [0.400, 0.600]", "0.450 [0.350, 0.550]", "100",
+        "0.250 [0.200, 0.300]", "1.000", "–",
     ]  # fmt: skip
 
 
@@ -39,7 +40,7 @@ def test_groups_of_tasks_come_last():
 def test_latex_escapes_what_latex_reads():
     text = latex([evaluation_table([SUMMARY]), comparison_table([COMPARISON])])
     assert cells(text, r"gqa\_val")[:2] == [r"gqa\_val", "base, cot"]
-    assert r"\begin{tabular}{llrrrrrrr}" in text
+    assert r"\begin{tabular}{llrrrrrrrr}" in text
     assert "$<$ 0.001" in text
     assert "$-$0.020 [$-$0.100, +0.060]" in text
     assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 2

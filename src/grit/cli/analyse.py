@@ -320,7 +320,8 @@ def correlation_table(tables: Sequence[CorrelationTable]) -> Table:
             of_task = {figure.draw: figure for figure in table.figures if figure.task == task}
             rates = [
                 "–" if figure is None or figure.mean is None
-                else f"{figure.mean:.3f} ± {figure.deviation or 0:.3f}"
+                else f"{figure.mean:.3f}"
+                + ("" if figure.deviation is None else f" ± {figure.deviation:.3f}")
                 for figure in (of_task.get("matched"), of_task.get("uniform"))
             ]  # fmt: skip
             number = next(iter(of_task.values())).n

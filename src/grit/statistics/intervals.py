@@ -9,7 +9,17 @@ from statistics import NormalDist
 
 import numpy as np
 
-__all__ = ["Interval", "Spread", "bootstrap_interval", "mean_and_spread", "wilson_interval"]
+__all__ = [
+    "Interval",
+    "Spread",
+    "bootstrap_interval",
+    "mean_and_spread",
+    "percentile_interval",
+    "resampled_means",
+    "wilson_interval",
+]
+
+Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 _DRAWS_AT_ONCE = 4_000_000
 """Resampled values held in memory at a time; 8 bytes each."""
@@ -99,7 +109,15 @@ def bootstrap_interval(
 
     Source: Efron, Annals of Statistics 7 (1979), 1-26.
     """
-    _require_level(level)
+    return percentile_interval(resampled_means(values, seed, num_resamples), level)
+
+
+def resampled_means(values: Sequence[float], seed: int, num_resamples: int) -> Floats:
+    """Means of as many values as there are, drawn with replacement; one a resample.
+
+    Raises:
+        ValueError: If there are no values or one is not finite, or nothing is to be drawn.
+    """
     if num_resamples < 1:
         raise ValueError(f"num_resamples must be at least 1, not {num_resamples}")
     figures = _finite(values)
@@ -110,6 +128,16 @@ def bootstrap_interval(
         stop = min(start + rows, num_resamples)
         picks = rng.integers(len(figures), size=(stop - start, len(figures)))
         means[start:stop] = figures[picks].mean(axis=1)
+    return means
+
+
+def percentile_interval(means: Floats, level: float) -> Interval:
+    """What is left of resampled means when as much is cut off at both ends.
+
+    Raises:
+        ValueError: If the level is no level.
+    """
+    _require_level(level)
     tail = (1 - level) / 2
     low, high = np.quantile(means, (tail, 1 - tail))
     return Interval(float(low), float(high), level)
@@ -137,7 +165,7 @@ def _require_level(level: float) -> None:
         raise ValueError(f"level must lie between 0 and 1, not {level}; 0.95 means 95%")
 
 
-def _finite(values: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _finite(values: Sequence[float]) -> Floats:
     """The values as float64, refused when none are there or one is not finite."""
     if len(values) == 0:
         raise ValueError("there is no mean of no values; leave the figure out")

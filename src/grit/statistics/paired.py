@@ -11,11 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grit.statistics.intervals import Interval
+from grit.statistics.intervals import Interval, percentile_interval, resampled_means
 
 __all__ = ["PairedDifference", "mcnemar_exact", "paired_bootstrap"]
-
-_DRAWS_AT_ONCE = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +80,13 @@ def paired_bootstrap(
     """
     if len(first) != len(second) or not first:
         raise ValueError(f"{len(first)} and {len(second)} figures are no pairs")
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, not {level}; 0.95 means 95%")
     differences = np.subtract(second, first, dtype=np.float64)
     if not np.isfinite(differences).all():
         raise ValueError("cannot compare figures that are not finite; leave those samples out")
-    rng = np.random.default_rng(seed)
-    rows = max(1, _DRAWS_AT_ONCE // len(differences))
-    means = np.empty(num_resamples)
-    for start in range(0, num_resamples, rows):
-        stop = min(start + rows, num_resamples)
-        picks = rng.integers(len(differences), size=(stop - start, len(differences)))
-        means[start:stop] = differences[picks].mean(axis=1)
-    tail = (1 - level) / 2
-    low, high = np.quantile(means, (tail, 1 - tail))
+    means = resampled_means(differences.tolist(), seed, num_resamples)
     smaller = min(int((means <= 0).sum()), int((means >= 0).sum()))
     return PairedDifference(
         mean=float(differences.mean()),
-        interval=Interval(float(low), float(high), level),
+        interval=percentile_interval(means, level),
         p_value=min(1.0, 2 * (smaller + 1) / (num_resamples + 1)),
     )

@@ -107,5 +107,6 @@ def _scaling(record: PaperRecord) -> list[Chart | BarChart]:
             tuple(lines),
             x_label=f"triplets ({labels})",
             y_label="accuracy, %",
+            y_range=(0.0, 100.0),
         )
     ]

@@ -254,7 +254,8 @@ def _controls(record: PaperRecord) -> PlainTable | None:
         ("training", *SETS),
         tuple(rows),
         num_words=1,
-        note="Both must lose what training gains in accuracy.",
+        note="Each should lose what training gains in accuracy; where one keeps it, the gain comes "
+        "from the format, not from the answers.",
     )
 
 

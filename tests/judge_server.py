@@ -224,7 +224,7 @@ class JudgeServer:
             sent = request.headers.get("authorization", "")
             await fails(401, message=f"Incorrect API key provided: {sent}")(request, writer)
             return
-        if not request.path.endswith("/chat/completions"):
+        if not request.path.partition("?")[0].endswith("/chat/completions"):
             await fails(404)(request, writer)
             return
         self.requests.append(request)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 
@@ -244,3 +246,23 @@ def test_doctor_says_that_a_good_judge_answers(server, recipe_for):
     (finding,) = [each for each in examine(recipe_for()) if each.subject == "judge"]
     assert finding.state is State.GOOD
     assert "chat:m" in finding.detail
+
+
+def test_ctrl_c_during_a_pause_stops_the_run_with_a_checkpoint(server, recipe_for, tmp_path):
+    class Interrupts(CutsOff):
+        def said(self, message):
+            Watching.said(self, message)
+            if "paused" in message and self.back is None:
+                self.back = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+                self.back.start()
+
+    watching = Interrupts(server, step=2)
+    outcome = train(recipe_for("cut"), watching)
+    server.start()
+    assert outcome.stopped_by == signal.SIGINT
+    assert watching.steps == [1, 2]
+    assert RunFolder(tmp_path / "cut").latest_checkpoint() is not None
+    run(recipe_for("cut"), resume=True)
+    run(recipe_for("whole", judge={"cache": str(tmp_path / "cut.sqlite")}))
+    one, other = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    assert all(torch.equal(one[name], other[name]) for name in one)

@@ -201,7 +201,7 @@ def _faithfulness(record: PaperRecord) -> list[PlainTable]:
             if (each := known.get(name)) is None
             else _ends(each.flips, each.flips_interval, 2)
             if flips
-            else _ends(each.drop, each.drop_interval, 2)
+            else _ends(each.drop, each.drop_interval, 1)
             for name in _DONE
         ]
 

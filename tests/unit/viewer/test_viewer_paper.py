@@ -156,7 +156,7 @@ def test_other_figures_stand_in_tables_too(record):
     flips = cells_of(record, "Beyond the paper: faithfulness, share of answers")
     falls = cells_of(record, "Beyond the paper: faithfulness, fall")
     assert flips == (("grit", "all", "9", *["–"] * 5, "0.50 [0.40, 0.60]"),)
-    assert falls[0][-1] == "−1.50 [−2.00, 0.00]"
+    assert falls[0][-1] == "−1.5 [−2.0, 0.0]"
     assert [row[0] for row in cells_of(record, "Figure 6")] == ["20", "500"]
     assert cells_of(record, "Controls")[-1][1] == "50.0 / 0.500"
 

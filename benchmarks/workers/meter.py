@@ -46,9 +46,7 @@ class Meter:
     @contextmanager
     def counting_flops(self) -> Iterator[None]:
         """Count operations instead of seconds."""
-        # The counter knows no product with packed weights.
-        packed = {torch.ops.mkldnn._linear_pointwise: _packed_product}
-        with FlopCounterMode(display=False, custom_mapping=packed) as self._flops:
+        with FlopCounterMode(display=False, custom_mapping=_UNKNOWN_TO_TORCH) as self._flops:
             yield
         self._flops = None
 
@@ -63,6 +61,24 @@ class Meter:
 def _packed_product(states: Any, weight: Any, *_: Any, **__: Any) -> int:
     """Operations of a product; given are shapes."""
     return 2 * math.prod(states) * weight[0]
+
+
+def _attention(query: Any, keys: Any, *_: Any, **__: Any) -> int:
+    """Operations of queries times keys, and of shares times values; as torch counts."""
+    return 4 * math.prod(query) * keys[-2]
+
+
+def _attention_back(_gradient: Any, query: Any, keys: Any, *_: Any, **__: Any) -> int:
+    """Operations of the products made again and the four gradients; as torch counts."""
+    return 10 * math.prod(query) * keys[-2]
+
+
+_UNKNOWN_TO_TORCH = {
+    torch.ops.mkldnn._linear_pointwise: _packed_product,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_back,
+}
+"""Operators that torch's counter takes for free: packed weights, and attention on the CPU."""
 
 
 def peak_gib() -> float:

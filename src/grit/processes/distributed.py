@@ -68,6 +68,7 @@ class Distributed:
         self._local_rank = place.local_rank
         self._on_gpus = on_gpus
         self._have_parted = False
+        self._is_broken = False
 
     def __enter__(self) -> Distributed:
         """Wait until all processes are there."""
@@ -87,19 +88,23 @@ class Distributed:
         Raises:
             OtherProcessError: If it went well here and not there.
         """
-        if self._have_parted:
-            return
-        if error is None:
-            self.gather(None)
-        elif isinstance(error, Exception):
-            # This process's own error goes on its way, whatever the others bring.
-            with suppress(OtherProcessError):
-                self._meet(_Word(failure=_in_words(error)))
-        else:
-            # Interrupted at once: the others find the connection closed.
-            return
-        if not self._have_parted:
-            dist.destroy_process_group()
+        try:
+            if self._have_parted:
+                return
+            if error is None:
+                self.gather(None)
+            elif isinstance(error, Exception):
+                # This process's own error goes on its way, whatever the others bring.
+                with suppress(OtherProcessError):
+                    self._meet(_Word(failure=_in_words(error)))
+            else:
+                # Interrupted at once: the others find the connection closed.
+                self._is_broken = True
+        finally:
+            # A group that is still there when Python ends aborts now and then, after its peers
+            # have left. One whose connection broke may hang in being taken down.
+            if not self._is_broken:
+                dist.destroy_process_group()
 
     def gather(self, value: T, /) -> list[T]:
         """Meet, and hear what each process brings, in order of their numbers.
@@ -145,7 +150,7 @@ class Distributed:
 
     def _gone(self, error: RuntimeError) -> OtherProcessError:
         """A connection that broke: nobody can be met any more."""
-        self._have_parted = True
+        self._have_parted = self._is_broken = True
         (first, *_) = str(error).splitlines() or [""]
         return OtherProcessError(
             f"process {self.rank} of {self.size} lost another one, which was killed or is stuck "

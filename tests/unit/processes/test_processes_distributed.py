@@ -78,8 +78,7 @@ def test_a_process_that_fails_ends_the_others_with_its_reason(tmp_path):
         number=3,
     )
     outs = [process.communicate(timeout=300) for process in processes]
-    # gloo now and then aborts (-6) while it is torn down beside others that have left.
-    assert all(process.returncode in (1, -6) for process in processes)
+    assert [process.returncode for process in processes] == [1, 1, 1]
     assert [out for out, _ in outs] == ["", "", ""]
     assert "CheckpointError: the disk is full" in outs[1][1]
     for rank in (0, 2):
